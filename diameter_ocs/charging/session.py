@@ -1,0 +1,75 @@
+"""A credit-control session as the store keeps it (RFC 8506 §4, TS 32.299 SCUR)."""
+
+from enum import Enum
+
+from msgspec import Raw, Struct
+
+from diameter_ocs.values.units import UnitType
+
+ANSWERS_KEPT = 4
+"""Stored answers in the session itself; older ones are recalled from the journal."""
+
+
+class SessionStatus(Enum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Reservation(Struct, frozen=True, array_like=True, gc=False):
+    """A promise of one bucket to one quota, in the bucket's unit; `units` are the service units it pays for."""
+
+    bucket_id: str
+    amount: int
+    units: int
+
+
+class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Credit of one rating group or service in a session: what is out at the gateway and what it has cost.
+
+    granted: service units out now (0 when none). priced_units: running total of the units paid
+    with money, on which the next report is priced, so that slicing never changes the bill.
+    charged_micros: money debited so far. used_units: every unit reported so far.
+    """
+
+    rating_group: int | None
+    service_identifiers: tuple[int, ...] = ()
+    unit: UnitType = UnitType.OCTETS
+    granted: int = 0
+    reservations: tuple[Reservation, ...] = ()
+    priced_units: int = 0
+    charged_micros: int = 0
+    used_units: int = 0
+    final: bool = False
+
+
+class Answer(Struct, frozen=True, array_like=True, gc=False):
+    """The committed outcome of one request: what a repeat gets again."""
+
+    request_number: int
+    request_type: int
+    fingerprint: int
+    """CRC-32 over the request's Multiple-Services-Credit-Control AVPs: tells a repeat from another request."""
+    outcome: Raw
+
+
+class Session(Struct, frozen=True, omit_defaults=True, gc=False):
+    """One session of one subscriber. Closed sessions are kept for a stated time, for late repeats and reports."""
+
+    session_id: str
+    account_id: str
+    subscriber_id: str
+    opened_ms: int
+    last_ms: int
+    expires_ms: int
+    """When supervision (Tcc) ends the session; for a closed session, when its row may be forgotten."""
+    origin_host: str
+    origin_realm: str
+    service_context: str
+    status: SessionStatus = SessionStatus.OPEN
+    quotas: tuple[Quota, ...] = ()
+    highest_number: int = 0
+    opened_seq: int = 0
+    """Journal number of the entry that opened it."""
+    answers: tuple[Answer, ...] = ()
+    closed_ms: int = 0
+    close_reason: str = ""

@@ -1,0 +1,78 @@
+"""The wallet: an account with its buckets and subscribers, as immutable values (3GPP ABMF).
+
+All times are integer milliseconds since 1970 UTC (`_ms`), all amounts integers in the unit of
+their bucket. Nothing here knows sessions, prices or messages.
+"""
+
+from enum import Enum
+
+from msgspec import Struct
+
+from diameter_ocs.values.identity import Identity
+from diameter_ocs.values.units import UnitType
+
+
+class Status(Enum):
+    """Life of an account or a subscriber."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+
+
+class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Units or money that can be spent.
+
+    available = remaining - reserved. `remaining` falls below zero only by over-use: the network
+    delivered more than was granted. A smaller `priority` is spent first, then the earlier expiry.
+    `rating_groups` empty means every rating group may draw on it.
+    """
+
+    bucket_id: str
+    unit: UnitType
+    remaining: int
+    reserved: int = 0
+    priority: int = 100
+    valid_from_ms: int = 0
+    valid_until_ms: int | None = None
+    rating_groups: tuple[int, ...] = ()
+    name: str = ""
+
+    @property
+    def available(self) -> int:
+        return self.remaining - self.reserved
+
+    def is_expired(self, at_ms: int) -> bool:
+        return self.valid_until_ms is not None and at_ms >= self.valid_until_ms
+
+    def is_usable(self, rating_group: int, at_ms: int) -> bool:
+        """May this rating group start to draw on it now?"""
+        return (
+            (not self.rating_groups or rating_group in self.rating_groups)
+            and self.valid_from_ms <= at_ms
+            and not self.is_expired(at_ms)
+        )
+
+
+class Account(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What one version of an account holds. Buckets are kept in spend order (see ledger/book.py)."""
+
+    account_id: str
+    currency: str = "EUR"
+    status: Status = Status.ACTIVE
+    buckets: tuple[Bucket, ...] = ()
+    last_seq: int = 0
+    """Number of the newest journal entry."""
+    open_sessions: int = 0
+    created_ms: int = 0
+    name: str = ""
+
+
+class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
+    """One SIM or user. Its offer decides tariff and quota policy."""
+
+    account_id: str
+    subscriber_id: str
+    identities: tuple[Identity, ...]
+    offer: str
+    status: Status = Status.ACTIVE
+    created_ms: int = 0

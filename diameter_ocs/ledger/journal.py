@@ -1,0 +1,64 @@
+"""The journal: immutable entries that prove every balance.
+
+An entry belongs to one command on one account; its postings say what moved. Folding all
+postings of an account, in order of `seq`, gives its buckets exactly (ledger/audit.py).
+"""
+
+from enum import Enum
+
+from msgspec import Raw, Struct
+
+
+class Action(Enum):
+    """What a posting does to its bucket. `remaining` and `reserved` are those of the bucket."""
+
+    CREDIT = "credit"
+    """remaining + amount: top-up, grant, correction upwards."""
+    RESERVE = "reserve"
+    """reserved + amount: promised to a session, not spent."""
+    RELEASE = "release"
+    """reserved - amount: the promise is given back, before its usage is debited."""
+    DEBIT = "debit"
+    """remaining - amount: consumed by the network."""
+    EXPIRE = "expire"
+    """remaining - amount: the bucket's time was over (a negative amount forgives a debt)."""
+    WITHDRAW = "withdraw"
+    """remaining - amount: taken out by a correction, refund or transfer."""
+    UNRATED = "unrated"
+    """No bucket moves: usage that no tariff priced, kept for the operator."""
+
+
+class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """One movement.
+
+    amount: in the bucket's own unit. units: service units (octets, seconds, events) the amount
+    pays for; 0 where none. mark: 'overuse' when it took the bucket beyond what was granted or
+    there, 'late' when the usage came after the session had been closed.
+    """
+
+    action: Action
+    bucket_id: str
+    amount: int
+    rating_group: int | None = None
+    units: int = 0
+    mark: str = ""
+
+
+class Entry(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Why an account changed: one per command that changed it.
+
+    kind: 'ccr_initial', 'ccr_update', 'ccr_termination', 'session_expired', 'account_created',
+    'credit', ... outcome: the committed answer as JSON, so that a repeat gets the same one.
+    reason: who or what caused it, in words.
+    """
+
+    account_id: str
+    seq: int
+    at_ms: int
+    kind: str
+    postings: tuple[Posting, ...] = ()
+    subscriber_id: str = ""
+    session_id: str = ""
+    request_number: int | None = None
+    outcome: Raw | None = None
+    reason: str = ""

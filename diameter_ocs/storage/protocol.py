@@ -1,0 +1,120 @@
+"""What the engine asks of a store. Every engine passes tests/conformance/."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from diameter_ocs.charging.session import Answer, Session
+from diameter_ocs.ledger.account import Account, Subscriber
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.values.identity import Identity, SubscriberRef
+
+
+class Wanted(Struct, frozen=True):
+    """What a batch needs that is not in memory. Ids that do not exist are simply absent from the answer."""
+
+    identities: Collection[Identity] = ()
+    session_ids: Collection[str] = ()
+    accounts: Collection[str] = ()
+
+
+class VersionedAccount(Struct, frozen=True):
+    """An account as it stood at one version. `subscribers` is complete."""
+
+    version: int
+    account: Account
+    subscribers: tuple[Subscriber, ...]
+
+
+class Loaded(Struct, frozen=True):
+    """Records found. Every account named by a found identity or session is in `accounts` too."""
+
+    identities: dict[Identity, SubscriberRef]
+    sessions: dict[str, Session]
+    accounts: dict[str, VersionedAccount]
+
+
+class AccountWrite(Struct, frozen=True):
+    """All that one batch changes in one account: written whole or not at all.
+
+    expected_version: the version everything was decided on; 0 creates the account and fails if it
+    exists. account None: nothing changed, the version is only checked. On success the stored
+    version is expected_version + 1 (unchanged when only checked).
+    new_identities must not exist yet; if one does, the whole write counts as stale.
+    """
+
+    account_id: str
+    expected_version: int
+    account: Account | None = None
+    subscribers: tuple[Subscriber, ...] = ()
+    new_identities: tuple[tuple[Identity, SubscriberRef], ...] = ()
+    sessions: tuple[Session, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+
+class SessionRef(Struct, frozen=True):
+    account_id: str
+    session_id: str
+
+
+class StoreTotals(Struct, frozen=True):
+    accounts: int
+    subscribers: int
+    open_sessions: int
+    entries: int
+
+
+class Store(Protocol):
+    """Durable records of accounts. All methods raise StoreError and nothing else of the engine below."""
+
+    name: str
+    """'memory', 'sqlite', ...: for logs and metrics."""
+
+    async def open(self) -> None:
+        """Connect and bring the schema up to date. Raises SchemaTooNew, StoreCorrupt, StoreUnavailable."""
+
+    async def close(self) -> None:
+        """Finish writing and let go of every resource. Safe to call twice."""
+
+    async def load(self, wanted: Wanted) -> Loaded:
+        """Everything wanted, in one round trip, as of the latest commit."""
+
+    async def commit(self, writes: Sequence[AccountWrite]) -> frozenset[str]:
+        """Write all accounts durably in one transaction.
+
+        Returns the account_ids whose version had moved on (or whose new identities were taken):
+        nothing of theirs was written, all others are on disk. Raises StoreError: nothing at all was written.
+        """
+
+    async def recall(self, ref: SessionRef, request_number: int, after_seq: int) -> Answer | None:
+        """The stored answer of an earlier request of a session, from the journal entries with seq > after_seq."""
+
+    async def due_sessions(self, at_ms: int, limit: int) -> Sequence[SessionRef]:
+        """Open sessions whose supervision ended at or before `at_ms`, oldest first."""
+
+    async def forget_sessions(self, at_ms: int, limit: int) -> int:
+        """Delete closed sessions whose `expires_ms` is at or before `at_ms`; how many were deleted."""
+
+    async def account_ids(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Ids in ascending order behind `after`: for listing and audit, page by page."""
+
+    async def entries(self, account_id: str, after_seq: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """The journal of an account in order of seq."""
+
+    async def session_entries(self, session_id: str) -> Sequence[Entry]:
+        """The journal entries of one session in order of seq; empty when the session is unknown."""
+
+    async def sessions(
+        self, *, account_id: str | None = None, open_only: bool = True, limit: int = 1000
+    ) -> Sequence[Session]:
+        """Sessions by last activity, newest first."""
+
+    async def snapshot(self, account_id: str) -> tuple[VersionedAccount, Sequence[Session], Sequence[Entry]] | None:
+        """Account, all its open sessions and its whole journal, all as of one moment: for the audit."""
+
+    async def totals(self) -> StoreTotals:
+        """How much is stored."""
+
+    async def ping(self) -> None:
+        """Prove that the store answers and can be written to; raises StoreError."""

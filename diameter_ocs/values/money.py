@@ -1,0 +1,31 @@
+"""Money as integer micro-units. The only module that rounds, and it says in which direction."""
+
+from decimal import Decimal, InvalidOperation
+
+MICROS_PER_UNIT = 1_000_000
+
+
+def divide_up(amount: int, by: int) -> int:
+    """Quotient rounded towards plus infinity: started steps count as whole ones."""
+    return -(-amount // by)
+
+
+def parse_money(text: str | int | Decimal) -> int:
+    """'0.02' as 20,000 micro-units. Raises ValueError for more than six decimals, floats and words."""
+    if isinstance(text, bool | float):
+        raise ValueError(f"{text!r} is not an amount: write it in quotes, such as '0.02'")
+    try:
+        micros = Decimal(str(text).strip()) * MICROS_PER_UNIT
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not an amount such as '0.02'") from None
+    if not micros.is_finite() or micros != micros.to_integral_value():
+        raise ValueError(f"{text!r} has more than six decimals; the smallest amount is 0.000001")
+    return int(micros)
+
+
+def format_money(micros: int, currency: str = "") -> str:
+    """20,000 as '0.02'; at least two decimals, never a rounded one."""
+    sign = "-" if micros < 0 else ""
+    whole, fraction = divmod(abs(micros), MICROS_PER_UNIT)
+    decimals = f"{fraction:06d}".rstrip("0").ljust(2, "0")
+    return f"{sign}{whole}.{decimals}" + (f" {currency}" if currency else "")
