@@ -1,0 +1,36 @@
+"""What the engine lets others watch. Telemetry implements it; the engine works the same without."""
+
+from typing import Protocol
+
+
+class EngineObserver(Protocol):
+    """Called on the event loop; must be cheap and must not raise."""
+
+    def batch_committed(self, commands: int, accounts: int, seconds: float) -> None:
+        """A batch is on disk. `seconds` from handing it to the store until it was durable."""
+
+    def commit_failed(self, commands: int, error: Exception) -> None:
+        """The store wrote nothing of a batch; its commands were refused or will be decided again."""
+
+    def accounts_loaded(self, accounts: int, seconds: float) -> None:
+        """Records missing in the cache came from the store in one round trip."""
+
+    def decided_again(self, commands: int) -> None:
+        """Somebody else had changed the accounts meanwhile."""
+
+    def refused(self, commands: int, reason: str) -> None:
+        """Commands turned away before any decision: 'queue_full', 'deadline', 'stopping', 'store'."""
+
+
+class Unobserved:
+    """Watches nothing."""
+
+    def batch_committed(self, commands: int, accounts: int, seconds: float) -> None: ...
+
+    def commit_failed(self, commands: int, error: Exception) -> None: ...
+
+    def accounts_loaded(self, accounts: int, seconds: float) -> None: ...
+
+    def decided_again(self, commands: int) -> None: ...
+
+    def refused(self, commands: int, reason: str) -> None: ...
