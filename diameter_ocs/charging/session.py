@@ -40,6 +40,8 @@ class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
     charged_micros: int = 0
     used_units: int = 0
     final: bool = False
+    assumed_units: int = 0
+    """Units charged as used when supervision ended the session without a report."""
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):
@@ -73,3 +75,5 @@ class Session(Struct, frozen=True, omit_defaults=True, gc=False):
     answers: tuple[Answer, ...] = ()
     closed_ms: int = 0
     close_reason: str = ""
+    supervised_seconds: int = 0
+    """How long the gateway may stay silent from its last request on."""

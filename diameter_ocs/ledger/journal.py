@@ -24,6 +24,8 @@ class Action(Enum):
     """remaining - amount: the bucket's time was over (a negative amount forgives a debt)."""
     WITHDRAW = "withdraw"
     """remaining - amount: taken out by a correction, refund or transfer."""
+    FREE = "free"
+    """No bucket moves: usage that costs nothing under its offer."""
     UNRATED = "unrated"
     """No bucket moves: usage that no tariff priced, kept for the operator."""
 

@@ -1,0 +1,433 @@
+"""What a session request does to an account and what it is answered (RFC 8506 §5, §7; TS 32.299 SCUR).
+
+One request is one atomic step: debit what was used, give old promises back, rate, promise anew,
+keep the answer for repeats. Pure: account, session, terms and time in, a Decision out.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
+from diameter_ocs.charging.quota import (
+    MS_PER_SECOND,
+    grant,
+    is_unit_supported,
+    refusal,
+    release_all,
+    settle,
+    used_units,
+)
+from diameter_ocs.charging.request import (
+    CreditOutcome,
+    Outcome,
+    ReportingReason,
+    RequestType,
+    ServiceCredit,
+    SessionRequest,
+)
+from diameter_ocs.charging.rules import ChargingRules, Silence
+from diameter_ocs.charging.session import ANSWERS_KEPT, Answer, Quota, Session, SessionStatus
+from diameter_ocs.ledger.account import Account, Status, Subscriber
+from diameter_ocs.ledger.book import ASSUMED, LATE, Book
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.rating.catalogue import Catalogue, GroupRule, Offer, Treatment
+from diameter_ocs.values.units import UnitType
+from diameter_ocs.values.verdict import Verdict
+
+ENTRY_KIND = {
+    RequestType.INITIAL: "ccr_initial",
+    RequestType.UPDATE: "ccr_update",
+    RequestType.TERMINATION: "ccr_termination",
+}
+NEVER_OPENED = "reported by a gateway, never opened here"
+
+
+class Terms(Struct, frozen=True):
+    """What is sold and how sessions are supervised: the same for every decision of a batch."""
+
+    catalogue: Catalogue
+    rules: ChargingRules
+
+
+def decide_session_request(
+    request: SessionRequest,
+    account: Account,
+    subscriber: Subscriber,
+    session: Session | None,
+    terms: Terms,
+    at_ms: int,
+) -> Decision:
+    """Answer a CCR-Initial, -Update or -Termination of a known subscriber.
+
+    `session` is the stored session of that Session-Id, open or closed, or None.
+    """
+    if session is not None:
+        earlier = _earlier_answer(session, request)
+        if earlier is not None:
+            return earlier
+    step = _Step(request, account, subscriber, session, terms, at_ms)
+    if request.request_type is RequestType.INITIAL:
+        return step.open()
+    if session is None:
+        return step.record_unknown()
+    if session.status is SessionStatus.CLOSED:
+        return step.settle_late(session)
+    if request.request_type is RequestType.TERMINATION:
+        return step.terminate(session)
+    return step.update(session)
+
+
+def expire_session(
+    account: Account, session: Session, offer: Offer | None, rules: ChargingRules, at_ms: int
+) -> Decision:
+    """Close a session whose supervision is over; its reservation is released or charged by policy."""
+    if session.status is SessionStatus.CLOSED or session.expires_ms > at_ms:
+        return refuse(Verdict.NOT_FOUND, "the session is not due")
+    book = Book(account)
+    quotas = tuple(_give_up(book, quota, offer, rules, at_ms) for quota in session.quotas)
+    book.expire(at_ms)
+    silent_seconds = (at_ms - session.last_ms) // MS_PER_SECOND
+    reason = f"no request for {silent_seconds} s; reservation: {rules.silence.value}"
+    after = book.account(opened_sessions=-1)
+    entry = Entry(
+        account.account_id,
+        after.last_seq,
+        at_ms,
+        "session_expired",
+        tuple(book.postings),
+        session.subscriber_id,
+        session.session_id,
+        reason=reason,
+    )
+    closed = _session(
+        session,
+        quotas=quotas,
+        expires_ms=_forget_at(rules, at_ms),
+        last_ms=session.last_ms,
+        closed_ms=at_ms,
+        why="silent",
+    )
+    return Decision(Outcome(detail=reason), after, closed, entry=entry)
+
+
+def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules, at_ms: int) -> Quota:
+    rule = offer.rule_for(quota.rating_group, quota.service_identifiers) if offer is not None else None
+    if rule is None or rules.silence is Silence.RELEASE or offer is None:
+        release_all(book, quota)
+        return _empty(quota)
+    group = _effective_group(quota.rating_group, offer)
+    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED)
+    return _empty(settled, assumed=quota.granted)
+
+
+def _empty(quota: Quota, assumed: int = 0) -> Quota:
+    """The quota with nothing out at the gateway; what it used and cost stays on record."""
+    return Quota(
+        quota.rating_group,
+        quota.service_identifiers,
+        quota.unit,
+        0,
+        (),
+        quota.priced_units,
+        quota.charged_micros,
+        quota.used_units,
+        False,
+        assumed,
+    )
+
+
+def _effective_group(rating_group: int | None, offer: Offer) -> int:
+    """The group that buckets are matched against."""
+    if rating_group is not None:
+        return rating_group
+    return offer.default_rating_group if offer.default_rating_group is not None else -1
+
+
+def _earlier_answer(session: Session, request: SessionRequest) -> Decision | None:
+    """RFC 8506 §5.7 and RFC 6733 §5.5.4: the same key gets the same answer, other content an error."""
+    for answer in session.answers:
+        if answer.request_number == request.request_number:
+            same = answer.request_type == request.request_type and answer.fingerprint == request.fingerprint
+            if same:
+                return Decision(decode_outcome(answer.outcome))
+            return refuse(
+                Verdict.REPEAT_CONTRADICTS,
+                f"CC-Request-Number {request.request_number} was used before for another request",
+            )
+    return None
+
+
+def _forget_at(rules: ChargingRules, at_ms: int) -> int:
+    return at_ms + rules.closed_retention_seconds * MS_PER_SECOND
+
+
+def _session(
+    old: Session,
+    *,
+    quotas: tuple[Quota, ...],
+    expires_ms: int,
+    last_ms: int,
+    supervised: int = 0,
+    closed_ms: int = 0,
+    why: str = "",
+    answers: tuple[Answer, ...] | None = None,
+    highest: int | None = None,
+    host: str | None = None,
+    realm: str | None = None,
+) -> Session:
+    return Session(
+        old.session_id,
+        old.account_id,
+        old.subscriber_id,
+        old.opened_ms,
+        last_ms,
+        expires_ms,
+        old.origin_host if host is None else host,
+        old.origin_realm if realm is None else realm,
+        old.service_context,
+        SessionStatus.CLOSED if closed_ms else old.status,
+        quotas,
+        old.highest_number if highest is None else highest,
+        old.opened_seq,
+        old.answers if answers is None else answers,
+        closed_ms or old.closed_ms,
+        why or old.close_reason,
+        supervised,
+    )
+
+
+class _Step:
+    """One request being decided: its book, its quotas and the answers per group."""
+
+    __slots__ = ("account", "at_ms", "book", "offer", "quotas", "request", "session", "subscriber", "terms")
+
+    def __init__(
+        self,
+        request: SessionRequest,
+        account: Account,
+        subscriber: Subscriber,
+        session: Session | None,
+        terms: Terms,
+        at_ms: int,
+    ) -> None:
+        self.request = request
+        self.account = account
+        self.subscriber = subscriber
+        self.session = session
+        self.terms = terms
+        self.at_ms = at_ms
+        self.offer = terms.catalogue.offers.get(subscriber.offer)
+        self.book = Book(account)
+        self.book.expire(at_ms)
+        self.quotas: dict[tuple[int | None, tuple[int, ...]], Quota] = {}
+        if session is not None:
+            for quota in session.quotas:
+                self.quotas[quota.rating_group, quota.service_identifiers] = quota
+
+    # the five things a request can be ------------------------------------------------------------
+
+    def open(self) -> Decision:
+        """CCR-Initial: check the user, reserve, open the session (state Idle of RFC 8506 §7)."""
+        if self.session is not None:
+            return refuse(Verdict.SESSION_ALREADY_OPEN, "the Session-Id is in use or was used before")
+        if self._is_blocked():
+            return refuse(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
+        if self.offer is None:
+            return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} is not in the catalogue")
+        if self.account.open_sessions >= self.terms.rules.max_open_sessions:
+            return refuse(Verdict.TOO_MANY_SESSIONS, "the account has its maximum of open sessions")
+        answers = self._credits(self.request.credits, may_grant=True)
+        if self._is_empty_for_all(answers):
+            return refuse(Verdict.CREDIT_LIMIT_REACHED, "no credit for any rating group")
+        return self._commit(self._new_session(), Outcome(credits=answers), opened_sessions=1)
+
+    def update(self, session: Session) -> Decision:
+        """CCR-Update in state Open: debit, release, reserve anew; close on a refusal of the whole session."""
+        if self._is_blocked():
+            self._credits(self.request.credits, may_grant=False)
+            return self._close(session, Outcome(Verdict.SERVICE_DENIED, detail="account or subscriber is blocked"))
+        answers = self._credits(self.request.credits, may_grant=True)
+        if self._is_empty_for_all(answers):
+            return self._close(session, Outcome(Verdict.CREDIT_LIMIT_REACHED, detail="no credit for any rating group"))
+        return self._commit(session, Outcome(credits=answers))
+
+    def terminate(self, session: Session) -> Decision:
+        """CCR-Termination: debit, release everything, close. Always succeeds."""
+        answers = self._credits(self.request.credits, may_grant=False)
+        return self._close(session, Outcome(credits=answers))
+
+    def settle_late(self, session: Session) -> Decision:
+        """A report after the session was closed: debit it at the session's tariff, grant nothing, say 5002."""
+        answers = self._credits(self.request.credits, may_grant=False, mark=LATE)
+        detail = f"the session was closed before ({session.close_reason}); reported usage was debited"
+        used = tuple(CreditOutcome(a.rating_group, a.service_identifiers, a.verdict, used=a.used) for a in answers)
+        return self._commit(session, Outcome(Verdict.SESSION_UNKNOWN, used, detail))
+
+    def record_unknown(self) -> Decision:
+        """A report for a session that was never opened here: no balance moves, the usage goes on record."""
+        for credit in self.request.credits:
+            units = max(used_units(credit, UnitType.OCTETS), used_units(credit, UnitType.SECONDS))
+            if units:
+                self.book.unrated(units, credit.rating_group)
+        outcome = Outcome(Verdict.SESSION_UNKNOWN, detail=NEVER_OPENED)
+        opened = self._new_session()
+        gone = _session(
+            opened,
+            quotas=(),
+            expires_ms=_forget_at(self.terms.rules, self.at_ms),
+            last_ms=self.at_ms,
+            closed_ms=self.at_ms,
+            why=NEVER_OPENED,
+        )
+        return self._commit(gone, outcome)
+
+    # one group -----------------------------------------------------------------------------------
+
+    def _credits(self, asked: Iterable[ServiceCredit], *, may_grant: bool, mark: str = "") -> tuple[CreditOutcome, ...]:
+        return tuple(self._credit(credit, may_grant, mark) for credit in asked)
+
+    def _credit(self, credit: ServiceCredit, may_grant: bool, mark: str) -> CreditOutcome:
+        """One Multiple-Services-Credit-Control: settle its report, then grant if it asks for more."""
+        key = (credit.rating_group, credit.service_identifiers)
+        quota = self.quotas.get(key) or Quota(credit.rating_group, credit.service_identifiers)
+        rule = self.offer.rule_for(*key) if self.offer is not None else None
+        if rule is None or self.offer is None:
+            return self._unratable(credit, quota, mark)
+        group = _effective_group(credit.rating_group, self.offer)
+        used = 0
+        if credit.used or credit.requested is not None or credit.reporting_reason is not None:
+            used = used_units(credit, rule.unit)
+            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark)
+            self.quotas[key] = quota
+        answer = self._next(credit, quota, rule, group, may_grant)
+        return _with_used(answer, used) if used else answer
+
+    def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
+        key = (credit.rating_group, credit.service_identifiers)
+        if rule.treatment is Treatment.BARRED:
+            return refusal(*key, Verdict.SERVICE_DENIED)
+        if rule.treatment is Treatment.NOT_INCLUDED:
+            return refusal(*key, Verdict.GROUP_NOT_ALLOWED)
+        wish = credit.requested
+        if wish is None or not may_grant or credit.reporting_reason == ReportingReason.FINAL:
+            return CreditOutcome(*key)
+        if not is_unit_supported(wish):
+            return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
+        quota, answer = grant(self.book, quota, rule, group, wish, self._claimants(), self.at_ms)
+        self.quotas[key] = quota
+        return answer
+
+    def _unratable(self, credit: ServiceCredit, quota: Quota, mark: str) -> CreditOutcome:
+        """No tariff for this group: release what it holds, keep its usage on record, grant nothing."""
+        release_all(self.book, quota)
+        units = used_units(credit, quota.unit)
+        if units:
+            self.book.unrated(units, credit.rating_group, mark)
+        key = (credit.rating_group, credit.service_identifiers)
+        if key in self.quotas:
+            self.quotas[key] = _empty(quota)
+        return CreditOutcome(*key, Verdict.RATING_FAILED, used=units)
+
+    def _claimants(self) -> int:
+        """Who may ask from this account next: its other sessions, and every group of this one."""
+        others = self.account.open_sessions - (self.session is not None)
+        return others + max(len(self.quotas), len(self.request.credits), 1)
+
+    # the whole -----------------------------------------------------------------------------------
+
+    def _is_blocked(self) -> bool:
+        return self.account.status is not Status.ACTIVE or self.subscriber.status is not Status.ACTIVE
+
+    def _is_empty_for_all(self, answers: tuple[CreditOutcome, ...]) -> bool:
+        """Policy 'end session': every group that asked was refused for lack of credit, and none still runs."""
+        if self.offer is None or not self.offer.end_session_when_empty or not answers:
+            return False
+        refused = all(answer.verdict is Verdict.CREDIT_LIMIT_REACHED for answer in answers)
+        return refused and not any(quota.granted for quota in self.quotas.values())
+
+    def _new_session(self) -> Session:
+        request = self.request
+        return Session(
+            request.session_id,
+            self.account.account_id,
+            self.subscriber.subscriber_id,
+            self.at_ms,
+            self.at_ms,
+            0,
+            request.origin_host,
+            request.origin_realm,
+            request.service_context,
+            opened_seq=self.account.last_seq + 1,
+            highest_number=request.request_number,
+        )
+
+    def _close(self, session: Session, outcome: Outcome) -> Decision:
+        for key, quota in self.quotas.items():
+            release_all(self.book, quota)
+            self.quotas[key] = _empty(quota)
+        self.book.expire(self.at_ms)
+        why = "terminated by the gateway" if outcome.verdict is Verdict.SUCCESS else outcome.detail
+        return self._commit(session, outcome, opened_sessions=-1, close_reason=why)
+
+    def _commit(
+        self, session: Session, outcome: Outcome, *, opened_sessions: int = 0, close_reason: str = ""
+    ) -> Decision:
+        """New account, session and entry, with the answer kept for repeats."""
+        request = self.request
+        raw = encode_outcome(outcome)
+        answer = Answer(request.request_number, request.request_type, request.fingerprint, raw)
+        after = self.book.account(opened_sessions=opened_sessions)
+        entry = Entry(
+            after.account_id,
+            after.last_seq,
+            self.at_ms,
+            ENTRY_KIND[request.request_type],
+            tuple(self.book.postings),
+            self.subscriber.subscriber_id,
+            request.session_id,
+            request.request_number,
+            raw,
+        )
+        is_closed = bool(close_reason) or session.status is SessionStatus.CLOSED
+        supervised = self.terms.rules.closed_retention_seconds if is_closed else self._supervision(session, outcome)
+        kept = _session(
+            session,
+            quotas=tuple(self.quotas.values()),
+            expires_ms=self.at_ms + supervised * MS_PER_SECOND,
+            supervised=supervised,
+            last_ms=self.at_ms,
+            closed_ms=self.at_ms if close_reason else 0,
+            why=close_reason,
+            answers=(*session.answers[1 - ANSWERS_KEPT :], answer),
+            highest=max(session.highest_number, request.request_number),
+            host=request.origin_host,
+            realm=request.origin_realm,
+        )
+        return Decision(outcome, after, kept, entry=entry)
+
+    def _supervision(self, session: Session, outcome: Outcome) -> int:
+        """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""
+        rules = self.terms.rules
+        if not any(quota.granted for quota in self.quotas.values()):
+            return rules.supervision_seconds
+        longest = max((answer.validity_seconds or 0 for answer in outcome.credits), default=0)
+        supervised = longest * rules.validity_factor + rules.grace_seconds if longest else 0
+        answered = {(answer.rating_group, answer.service_identifiers) for answer in outcome.credits}
+        others_run = any(quota.granted for key, quota in self.quotas.items() if key not in answered)
+        return max(supervised, session.supervised_seconds) if others_run else supervised
+
+
+def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:
+    return CreditOutcome(
+        answer.rating_group,
+        answer.service_identifiers,
+        answer.verdict,
+        answer.granted,
+        answer.unit,
+        answer.validity_seconds,
+        answer.threshold,
+        answer.holding_seconds,
+        answer.final,
+        used,
+    )

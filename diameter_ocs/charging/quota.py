@@ -1,0 +1,246 @@
+"""Credit of one rating group: settle what was used, size and reserve what may be used next.
+
+RFC 8506 §5.6, TS 32.299 §6.5. All functions move units in a Book and return new values.
+"""
+
+from collections.abc import Iterator
+
+from diameter_ocs.charging.request import CreditOutcome, FinalUnitAction, ServiceCredit, ServiceUnits
+from diameter_ocs.charging.session import Quota, Reservation
+from diameter_ocs.ledger.account import Bucket
+from diameter_ocs.ledger.book import OVERUSE, Book
+from diameter_ocs.rating.catalogue import GroupRule, QuotaPolicy, Treatment
+from diameter_ocs.rating.rate import price_of_report, units_affordable
+from diameter_ocs.values.units import UnitType
+from diameter_ocs.values.verdict import Verdict
+
+MS_PER_SECOND = 1000
+MAX_CLAIMANTS = 64
+"""More sessions than this do not make a slice of a low balance any smaller."""
+
+
+def used_units(credit: ServiceCredit, unit: UnitType) -> int:
+    """Units of the priced type in all Used-Service-Units of a report."""
+    return sum(_units_of(used, unit) or 0 for used in credit.used)
+
+
+def _units_of(units: ServiceUnits, unit: UnitType) -> int | None:
+    if unit is UnitType.OCTETS:
+        return units.octets
+    return units.seconds if unit is UnitType.SECONDS else units.events
+
+
+def wished_units(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType) -> int:
+    """How much to grant if the balance allows. An absent or zero amount is no wish."""
+    amount = _units_of(wish, unit) or policy.default_units
+    return max(policy.minimum_units, min(amount, policy.maximum_units))
+
+
+def is_unit_supported(wish: ServiceUnits) -> bool:
+    """False when the gateway asks only for unit types that packet data has no price for."""
+    return not (wish.other and wish.octets is None and wish.seconds is None)
+
+
+def release_all(book: Book, quota: Quota) -> None:
+    """Give back every promise made to a quota."""
+    for held in quota.reservations:
+        book.release(held.bucket_id, held.amount, quota.rating_group, held.units)
+
+
+def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_ms: int, mark: str = "") -> Quota:
+    """Release the old reservation and debit every reported unit: first what had been promised, then the rest.
+
+    Money is priced on the session's running total. Units beyond the grant are marked as over-use;
+    beyond the balance they take the last resort below zero. Nothing reported is ever dropped; units
+    that were charged before on assumption are not charged again.
+    """
+    release_all(book, quota)
+    reported, used = used, max(used - quota.assumed_units, 0)
+    spending = _Spending(book, quota, rule, group)
+    if rule.treatment is Treatment.FREE:
+        spending.count_free(used)
+    else:
+        for held in quota.reservations:
+            spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)
+        spending.overuse(used, at_ms, mark or (OVERUSE if quota.granted else ""))
+    return Quota(
+        quota.rating_group,
+        quota.service_identifiers,
+        rule.unit,
+        0,
+        (),
+        spending.priced_units,
+        spending.charged_micros,
+        quota.used_units + used,
+        False,
+        quota.assumed_units - (reported - used),
+    )
+
+
+class _Spending:
+    """Debits of one report, with the running total on which money is priced."""
+
+    __slots__ = ("book", "charged_micros", "done", "group", "priced_units", "rating_group", "rule")
+
+    def __init__(self, book: Book, quota: Quota, rule: GroupRule, group: int) -> None:
+        self.book = book
+        self.rule = rule
+        self.group = group
+        self.rating_group = quota.rating_group
+        self.priced_units = quota.priced_units
+        self.charged_micros = quota.charged_micros
+        self.done = 0
+
+    def left(self, used: int) -> int:
+        return used - self.done
+
+    def draw_free(self, units: int, mark: str) -> None:
+        if units:
+            self.book.free(units, self.rating_group, mark)
+        self.done += units
+
+    def draw(self, bucket: Bucket, units: int, mark: str) -> None:
+        if units <= 0:
+            return
+        amount = units
+        if bucket.unit is UnitType.MONEY:
+            assert self.rule.rate is not None
+            amount = price_of_report(self.rule.rate, self.priced_units, units)
+            self.priced_units += units
+            self.charged_micros += amount
+        self.book.debit(bucket.bucket_id, amount, self.rating_group, units, mark)
+        self.done += units
+
+    def overuse(self, used: int, at_ms: int, mark: str) -> None:
+        """What was used beyond the promise: from whatever the group may still draw on, then below zero."""
+        if self.left(used) <= 0:
+            return
+        for bucket, units in affordable(self.book, self.rule, self.group, self.priced_units, self.left(used), at_ms):
+            self.draw(bucket, units, mark)
+        if self.left(used) > 0:
+            self._below_zero(self.left(used), mark)
+
+    def _below_zero(self, units: int, mark: str) -> None:
+        bucket = self.book.last_resort(self.rule.unit, self.group, self.rule.rate is not None)
+        if bucket is None:
+            self.book.unrated(units, self.rating_group, mark)
+            self.done += units
+        else:
+            self.draw(bucket, units, mark)
+
+
+def affordable(
+    book: Book, rule: GroupRule, group: int, priced_before: int, wanted: int, at_ms: int
+) -> Iterator[tuple[Bucket, int]]:
+    """Buckets in spend order with the units each pays for, up to `wanted` in all."""
+    for bucket in book.spendable(rule.unit, group, rule.rate is not None, at_ms):
+        if wanted <= 0:
+            return
+        if bucket.unit is UnitType.MONEY:
+            assert rule.rate is not None
+            units = units_affordable(rule.rate, priced_before, bucket.available, wanted)
+            priced_before += units
+        else:
+            units = min(max(bucket.available, 0), wanted)
+        if units > 0:
+            wanted -= units
+            yield bucket, units
+
+
+def grant(
+    book: Book, quota: Quota, rule: GroupRule, group: int, wish: ServiceUnits, claimants: int, at_ms: int
+) -> tuple[Quota, CreditOutcome]:
+    """Reserve the next slice and say so, or refuse with CREDIT_LIMIT_REACHED.
+
+    claimants: sessions and groups that may ask from the same balance. While it holds a full slice
+    for each of them everyone gets what it asked for; below that each gets its share, never less
+    than the policy's minimum, and the rest when it is smaller than that. The grant is final when
+    nothing is left behind it.
+    """
+    policy = rule.quota
+    wanted = wished_units(wish, policy, rule.unit)
+    if rule.treatment is Treatment.FREE:
+        return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=False)
+    claimants = min(max(claimants, 1), MAX_CLAIMANTS)
+    horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
+    sources = list(affordable(book, rule, group, quota.priced_units, horizon, at_ms))
+    within_reach = sum(units for _, units in sources)
+    if not within_reach:
+        return quota, refusal(quota.rating_group, quota.service_identifiers, Verdict.CREDIT_LIMIT_REACHED)
+    units = _slice(within_reach, wanted, claimants, policy)
+    reservations = _reserve(book, sources, rule, quota, units)
+    validity = _validity(book, policy, reservations, at_ms)
+    return _granted(quota, rule, units, reservations, validity, is_final=units == within_reach)
+
+
+def _slice(within_reach: int, wanted: int, claimants: int, policy: QuotaPolicy) -> int:
+    """Size of a grant when `within_reach` units can be paid (all that matters of them)."""
+    share = max(within_reach // claimants, policy.minimum_units)
+    units = min(wanted, share, within_reach)
+    if within_reach - units < policy.minimum_units and within_reach <= policy.maximum_units:
+        return within_reach
+    return units
+
+
+def _reserve(
+    book: Book, sources: list[tuple[Bucket, int]], rule: GroupRule, quota: Quota, units: int
+) -> tuple[Reservation, ...]:
+    priced, held = quota.priced_units, []
+    for bucket, most in sources:
+        part = min(units, most)
+        if part <= 0:
+            break
+        amount = part
+        if bucket.unit is UnitType.MONEY:
+            assert rule.rate is not None
+            amount = price_of_report(rule.rate, priced, part)
+            priced += part
+        book.reserve(bucket.bucket_id, amount, quota.rating_group, part)
+        held.append(Reservation(bucket.bucket_id, amount, part))
+        units -= part
+    return tuple(held)
+
+
+def _validity(book: Book, policy: QuotaPolicy, reservations: tuple[Reservation, ...], at_ms: int) -> int:
+    """Validity-Time: not longer than what was reserved stays valid, and never 0."""
+    seconds = policy.validity_seconds
+    for held in reservations:
+        until = book.bucket(held.bucket_id).valid_until_ms
+        if until is not None:
+            seconds = min(seconds, (until - at_ms) // MS_PER_SECOND)
+    return max(seconds, 1)
+
+
+def _granted(
+    quota: Quota, rule: GroupRule, units: int, reservations: tuple[Reservation, ...], validity: int, *, is_final: bool
+) -> tuple[Quota, CreditOutcome]:
+    policy = rule.quota
+    threshold = 0 if is_final else units * policy.threshold_percent // 100
+    out = Quota(
+        quota.rating_group,
+        quota.service_identifiers,
+        rule.unit,
+        units,
+        reservations,
+        quota.priced_units,
+        quota.charged_micros,
+        quota.used_units,
+        is_final,
+    )
+    outcome = CreditOutcome(
+        quota.rating_group,
+        quota.service_identifiers,
+        Verdict.SUCCESS,
+        units,
+        rule.unit,
+        validity,
+        threshold or None,
+        policy.holding_seconds,
+        FinalUnitAction.TERMINATE if is_final else None,
+    )
+    return out, outcome
+
+
+def refusal(rating_group: int | None, services: tuple[int, ...], verdict: Verdict) -> CreditOutcome:
+    """An answer for one group without a grant."""
+    return CreditOutcome(rating_group, services, verdict)

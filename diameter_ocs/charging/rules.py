@@ -1,0 +1,30 @@
+"""What an operator sets for all sessions, whatever the offer."""
+
+from enum import Enum
+
+from msgspec import Struct
+
+
+class Silence(Enum):
+    """What becomes of the quota that a silent session still holds when supervision ends it."""
+
+    RELEASE = "release"
+    """Nothing more is charged; the reservation goes back to the balance."""
+    CHARGE_GRANTED = "charge granted"
+    """The whole grant counts as used; a late report is charged only for what goes beyond it."""
+
+
+class ChargingRules(Struct, frozen=True, gc=False):
+    """Supervision of sessions (RFC 8506 §13, timer Tcc) and their bounds.
+
+    A session is given up validity_factor x Validity-Time + grace after its last request, or after
+    supervision_seconds when the gateway holds no quota. Closed sessions are remembered for
+    closed_retention_seconds, for late repeats and reports.
+    """
+
+    validity_factor: int = 2
+    grace_seconds: int = 60
+    supervision_seconds: int = 86_400
+    closed_retention_seconds: int = 86_400
+    max_open_sessions: int = 1000
+    silence: Silence = Silence.RELEASE

@@ -1,0 +1,136 @@
+"""An account while one command is decided: a working copy that turns movements into postings.
+
+Spend order: unit buckets before money, then priority, then earlier expiry, then id. Accounts keep
+their buckets in this order, so choosing what pays is one walk.
+"""
+
+from collections.abc import Iterator
+
+from diameter_ocs.ledger.account import Account, Bucket
+from diameter_ocs.ledger.journal import Action, Posting
+from diameter_ocs.values.units import UnitType
+
+NEVER_MS = 1 << 62
+OVERUSE = "overuse"
+LATE = "late"
+ASSUMED = "assumed"
+
+
+def spend_key(bucket: Bucket) -> tuple[bool, int, int, str]:
+    """Sorts buckets into spend order."""
+    expiry = NEVER_MS if bucket.valid_until_ms is None else bucket.valid_until_ms
+    return (bucket.unit is UnitType.MONEY, bucket.priority, expiry, bucket.bucket_id)
+
+
+class Book:
+    """Movements on one account. The account itself is never touched; `account()` gives the new one."""
+
+    __slots__ = ("_account", "_buckets", "postings")
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._buckets: dict[str, Bucket] = {bucket.bucket_id: bucket for bucket in account.buckets}
+        self.postings: list[Posting] = []
+
+    def bucket(self, bucket_id: str) -> Bucket:
+        return self._buckets[bucket_id]
+
+    def has(self, bucket_id: str) -> bool:
+        return bucket_id in self._buckets
+
+    def spendable(self, unit: UnitType, rating_group: int, with_money: bool, at_ms: int) -> Iterator[Bucket]:
+        """Buckets that this rating group may draw on now, in spend order."""
+        for bucket in tuple(self._buckets.values()):
+            fits = bucket.unit is unit or (with_money and bucket.unit is UnitType.MONEY)
+            if fits and bucket.is_usable(rating_group, at_ms):
+                yield bucket
+
+    def expire(self, at_ms: int) -> None:
+        """Write off buckets whose time is over. A bucket with an open reservation waits for its session."""
+        for bucket in tuple(self._buckets.values()):
+            if bucket.valid_until_ms is not None and at_ms >= bucket.valid_until_ms and not bucket.reserved:
+                if bucket.remaining:
+                    self.postings.append(Posting(Action.EXPIRE, bucket.bucket_id, bucket.remaining))
+                del self._buckets[bucket.bucket_id]
+
+    def add(self, bucket: Bucket) -> None:
+        """Credit a new bucket, or more of the same to one that is there (its terms then stay as they were)."""
+        assert bucket.remaining >= 0
+        assert not bucket.reserved
+        old = self._buckets.get(bucket.bucket_id)
+        if old is None:
+            self._buckets[bucket.bucket_id] = bucket
+            ordered = sorted(self._buckets.values(), key=spend_key)
+            self._buckets = {each.bucket_id: each for each in ordered}
+        else:
+            self._move(old, bucket.remaining, 0)
+        if bucket.remaining:
+            self.postings.append(Posting(Action.CREDIT, bucket.bucket_id, bucket.remaining))
+
+    def reserve(self, bucket_id: str, amount: int, rating_group: int | None, units: int) -> None:
+        """Promise, do not spend. Never more than is available."""
+        bucket = self._buckets[bucket_id]
+        assert 0 <= amount <= bucket.available or amount == 0
+        if amount:
+            self._move(bucket, 0, amount)
+            self.postings.append(Posting(Action.RESERVE, bucket_id, amount, rating_group, units))
+
+    def release(self, bucket_id: str, amount: int, rating_group: int | None, units: int) -> None:
+        """Give a promise back."""
+        bucket = self._buckets[bucket_id]
+        assert 0 <= amount <= bucket.reserved
+        if amount:
+            self._move(bucket, 0, -amount)
+            self.postings.append(Posting(Action.RELEASE, bucket_id, amount, rating_group, units))
+
+    def debit(self, bucket_id: str, amount: int, rating_group: int | None, units: int, mark: str = "") -> None:
+        """Spend. The service is gone, so the bucket may end below zero."""
+        assert amount >= 0
+        if amount or units:
+            self._move(self._buckets[bucket_id], -amount, 0)
+            self.postings.append(Posting(Action.DEBIT, bucket_id, amount, rating_group, units, mark))
+
+    def free(self, units: int, rating_group: int | None, mark: str = "") -> None:
+        """Record usage that costs nothing."""
+        self.postings.append(Posting(Action.FREE, "", 0, rating_group, units, mark))
+
+    def unrated(self, units: int, rating_group: int | None, mark: str = "") -> None:
+        """Keep usage that no tariff could price."""
+        self.postings.append(Posting(Action.UNRATED, "", 0, rating_group, units, mark))
+
+    def last_resort(self, unit: UnitType, rating_group: int, with_money: bool) -> Bucket | None:
+        """Where over-use goes when nothing is left: money if it pays for this group, else the last unit bucket."""
+        fits = [
+            bucket
+            for bucket in self._buckets.values()
+            if (bucket.unit is unit and (not bucket.rating_groups or rating_group in bucket.rating_groups))
+            or (with_money and bucket.unit is UnitType.MONEY)
+        ]
+        return fits[-1] if fits else None
+
+    def account(self, *, opened_sessions: int = 0, entries: int = 1) -> Account:
+        """The account after all movements, `entries` journal entries later."""
+        old = self._account
+        return Account(
+            old.account_id,
+            old.currency,
+            old.status,
+            tuple(self._buckets.values()),
+            old.last_seq + entries,
+            old.open_sessions + opened_sessions,
+            old.created_ms,
+            old.name,
+        )
+
+    def _move(self, old: Bucket, remaining: int, reserved: int) -> None:
+        self._buckets[old.bucket_id] = Bucket(
+            old.bucket_id,
+            old.unit,
+            old.remaining + remaining,
+            old.reserved + reserved,
+            old.priority,
+            old.valid_from_ms,
+            old.valid_until_ms,
+            old.rating_groups,
+            old.name,
+        )

@@ -1,0 +1,58 @@
+"""Administrative commands on accounts. Each changes one account and takes the engine's one road."""
+
+from msgspec import Struct
+
+from diameter_ocs.ledger.account import Bucket, Status
+from diameter_ocs.values.identity import Identity
+
+
+class NewSubscriber(Struct, frozen=True, gc=False):
+    """A subscriber to be added, with every name the network knows it by."""
+
+    subscriber_id: str
+    identities: tuple[Identity, ...]
+    offer: str
+
+
+class OpenAccount(Struct, frozen=True, gc=False):
+    """Create an account with its first buckets and subscribers, all or nothing."""
+
+    account_id: str
+    currency: str
+    name: str = ""
+    buckets: tuple[Bucket, ...] = ()
+    subscribers: tuple[NewSubscriber, ...] = ()
+    reason: str = ""
+
+
+class AddSubscriber(Struct, frozen=True, gc=False):
+    """Let another subscriber use an account that is there."""
+
+    account_id: str
+    subscriber: NewSubscriber
+    reason: str = ""
+
+
+class Credit(Struct, frozen=True, gc=False):
+    """Add a bucket, or more of one that is there. `bucket.remaining` is the amount."""
+
+    account_id: str
+    bucket: Bucket
+    reason: str = ""
+
+
+class SetAccountStatus(Struct, frozen=True, gc=False):
+    """Block or unblock an account: every subscriber of it."""
+
+    account_id: str
+    status: Status
+    reason: str = ""
+
+
+class SetSubscriberStatus(Struct, frozen=True, gc=False):
+    """Block or unblock one subscriber."""
+
+    account_id: str
+    subscriber_id: str
+    status: Status
+    reason: str = ""

@@ -1,0 +1,128 @@
+"""What administrative commands do to an account. Pure; refusals are values that say why."""
+
+from collections.abc import Collection, Mapping
+
+from diameter_ocs.charging.decision import Decision, refuse
+from diameter_ocs.charging.request import Outcome
+from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
+from diameter_ocs.ledger.book import Book, spend_key
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.recharge.commands import (
+    AddSubscriber,
+    Credit,
+    NewSubscriber,
+    OpenAccount,
+    SetAccountStatus,
+    SetSubscriberStatus,
+)
+from diameter_ocs.values.identity import Identity, SubscriberRef
+from diameter_ocs.values.verdict import Verdict
+
+Subscribers = Mapping[str, Subscriber]
+
+
+def open_account(command: OpenAccount, existing: Account | None, taken: Collection[Identity], at_ms: int) -> Decision:
+    """A new account. CONFLICT when its id or an identity is in use."""
+    if existing is not None:
+        return refuse(Verdict.CONFLICT, f"account {command.account_id} exists")
+    conflict = _conflict(command.subscribers, (), taken)
+    if conflict:
+        return refuse(Verdict.CONFLICT, conflict)
+    book = Book(Account(command.account_id, command.currency, created_ms=at_ms, name=command.name))
+    for bucket in sorted(command.buckets, key=spend_key):
+        book.add(bucket)
+    subscribers = tuple(_subscriber(new, command.account_id, at_ms) for new in command.subscribers)
+    return _changed(book.account(), book, "account_created", command.reason, at_ms, subscribers, command.subscribers)
+
+
+def add_subscriber(
+    command: AddSubscriber, account: Account, subscribers: Subscribers, taken: Collection[Identity], at_ms: int
+) -> Decision:
+    """One more subscriber. CONFLICT when its id or an identity is in use."""
+    conflict = _conflict((command.subscriber,), subscribers, taken)
+    if conflict:
+        return refuse(Verdict.CONFLICT, conflict)
+    book = Book(account)
+    new = (_subscriber(command.subscriber, account.account_id, at_ms),)
+    return _changed(book.account(), book, "subscriber_created", command.reason, at_ms, new, (command.subscriber,))
+
+
+def credit(command: Credit, account: Account, at_ms: int) -> Decision:
+    """More to spend. CONFLICT when a bucket of that id holds another unit."""
+    book = Book(account)
+    book.expire(at_ms)
+    bucket: Bucket = command.bucket
+    if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).unit is not bucket.unit:
+        return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} holds {book.bucket(bucket.bucket_id).unit.value}")
+    book.add(bucket)
+    return _changed(book.account(), book, "credit", command.reason, at_ms)
+
+
+def set_account_status(command: SetAccountStatus, account: Account, at_ms: int) -> Decision:
+    """Block or unblock. Open sessions end with their next request."""
+    book = Book(account)
+    after = book.account()
+    changed = Account(
+        after.account_id,
+        after.currency,
+        command.status,
+        after.buckets,
+        after.last_seq,
+        after.open_sessions,
+        after.created_ms,
+        after.name,
+    )
+    return _changed(changed, book, _status_kind("account", command.status), command.reason, at_ms)
+
+
+def set_subscriber_status(
+    command: SetSubscriberStatus, account: Account, subscribers: Subscribers, at_ms: int
+) -> Decision:
+    """Block or unblock one subscriber. NOT_FOUND when the account has no such subscriber."""
+    old = subscribers.get(command.subscriber_id)
+    if old is None:
+        return refuse(Verdict.NOT_FOUND, f"account {account.account_id} has no subscriber {command.subscriber_id}")
+    book = Book(account)
+    changed = Subscriber(old.account_id, old.subscriber_id, old.identities, old.offer, command.status, old.created_ms)
+    kind = _status_kind("subscriber", command.status)
+    return _changed(book.account(), book, kind, command.reason, at_ms, (changed,))
+
+
+def _status_kind(what: str, status: Status) -> str:
+    return f"{what}_{'blocked' if status is Status.BLOCKED else 'unblocked'}"
+
+
+def _conflict(new: Collection[NewSubscriber], present: Collection[str], taken: Collection[Identity]) -> str:
+    ids = [subscriber.subscriber_id for subscriber in new]
+    names = [name for subscriber in new for name in subscriber.identities]
+    for subscriber_id in ids:
+        if subscriber_id in present or ids.count(subscriber_id) > 1:
+            return f"subscriber {subscriber_id} exists"
+    for name in names:
+        if name in taken or names.count(name) > 1:
+            return f"{name.kind.value} {name.value} belongs to another subscriber"
+    return ""
+
+
+def _subscriber(new: NewSubscriber, account_id: str, at_ms: int) -> Subscriber:
+    return Subscriber(account_id, new.subscriber_id, new.identities, new.offer, created_ms=at_ms)
+
+
+def _changed(
+    account: Account,
+    book: Book,
+    kind: str,
+    reason: str,
+    at_ms: int,
+    subscribers: tuple[Subscriber, ...] = (),
+    new: Collection[NewSubscriber] = (),
+) -> Decision:
+    subscriber_id = subscribers[0].subscriber_id if len(subscribers) == 1 else ""
+    entry = Entry(account.account_id, account.last_seq, at_ms, kind, tuple(book.postings), subscriber_id, reason=reason)
+    identities = tuple(
+        (name, SubscriberRef(account.account_id, subscriber.subscriber_id))
+        for subscriber in new
+        for name in subscriber.identities
+    )
+    data = {"account_id": account.account_id, "seq": account.last_seq}
+    return Decision(Outcome(data=data), account, None, subscribers, entry, identities)
