@@ -1,0 +1,85 @@
+"""Rules that join several settings."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from diameter_ocs.config.model import Config, PeerRule
+from diameter_ocs.config.problems import Path, Problem
+from diameter_ocs.server.address import Address, ip_of, overlap
+
+
+def check(config: Config) -> Iterator[Problem]:
+    """Every contradiction between settings that are right one by one."""
+    yield from _listeners(config)
+    yield from _peers(config)
+    yield from _limits(config)
+    yield from _files(config)
+
+
+def _listeners(config: Config) -> Iterator[Problem]:
+    listeners: list[tuple[Path, Address]] = [
+        (("diameter", "listen", index), address) for index, address in enumerate(config.diameter.listen)
+    ]
+    listeners.append((("http", "listen"), config.http.listen))
+    for (_, first), (path, second) in combinations(listeners, 2):
+        if overlap(first, second):
+            yield Problem(path, f"'{second}' takes the same port as '{first}'", "choose another port or remove one")
+
+
+def _peers(config: Config) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, rule in enumerate(config.peers):
+        if rule.host in seen:
+            yield Problem(
+                ("peers", index, "host"),
+                f"'{rule.host}' has a rule already: peers[{seen[rule.host]}]",
+                "join the two: one host, all its networks",
+            )
+        seen.setdefault(rule.host, index)
+        yield from _peer(config, rule, ("peers", index))
+
+
+def _peer(config: Config, rule: PeerRule, path: Path) -> Iterator[Problem]:
+    if rule.host == config.node.origin_host:
+        yield Problem((*path, "host"), "is this node's own origin_host", "name the other node")
+    if rule.connect is None:
+        return
+    if rule.host.startswith("*."):
+        yield Problem((*path, "connect"), "needs a full host, not a pattern", "name the one host that is there")
+    if rule.connect in (config.http.listen, *config.diameter.listen):
+        yield Problem((*path, "connect"), "is an address this node listens on", "name the peer's address")
+    ip = ip_of(rule.connect.host)
+    if ip and not any(ip in network for network in rule.networks):
+        yield Problem((*path, "connect"), f"'{ip}' is in none of the rule's networks", f'add "{ip}" to networks')
+
+
+def _limits(config: Config) -> Iterator[Problem]:
+    diameter, engine = config.diameter, config.engine
+    if engine.batch_limit > engine.queue_limit:
+        yield Problem(
+            ("engine", "batch_limit"),
+            f"{engine.batch_limit} is more than queue_limit {engine.queue_limit}",
+            f"batch_limit = {engine.queue_limit} or less",
+        )
+    if diameter.write_buffer_bytes < diameter.max_message_bytes:
+        yield Problem(
+            ("diameter", "write_buffer_bytes"),
+            f"{diameter.write_buffer_bytes} cannot hold one message of max_message_bytes",
+            f"write_buffer_bytes = {diameter.max_message_bytes} or more",
+        )
+    if config.store.busy_timeout_seconds >= diameter.answer_deadline_seconds:
+        yield Problem(
+            ("store", "busy_timeout_seconds"),
+            f"{config.store.busy_timeout_seconds:g} leaves no time before answer_deadline_seconds",
+            f"stay below {diameter.answer_deadline_seconds:g}",
+        )
+
+
+def _files(config: Config) -> Iterator[Problem]:
+    catalogue = config.resolve(config.catalogue.file)
+    if not catalogue.is_file():
+        yield Problem(("catalogue", "file"), f"'{catalogue}' is no file", "copy the sample catalogue/demo.toml there")
+    for index, name in enumerate(config.diameter.dictionaries):
+        path = config.resolve(name)
+        if not path.exists():
+            yield Problem(("diameter", "dictionaries", index), f"'{path}' does not exist", "correct or remove the path")
