@@ -1,0 +1,92 @@
+"""What each kind of command needs in memory before it can be decided, and who decides it."""
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from diameter_ocs.charging.commands import ExpireSession
+from diameter_ocs.charging.decide import Terms, decide_session_request, expire_session
+from diameter_ocs.charging.decision import Decision, refuse
+from diameter_ocs.charging.request import SessionRequest
+from diameter_ocs.engine.cache import Holding
+from diameter_ocs.recharge import decide as administer
+from diameter_ocs.recharge.commands import (
+    AddSubscriber,
+    Credit,
+    OpenAccount,
+    SetAccountStatus,
+    SetSubscriberStatus,
+)
+from diameter_ocs.values.identity import Identity
+from diameter_ocs.values.verdict import Verdict
+
+Administrative = OpenAccount | AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus
+Command = SessionRequest | ExpireSession | Administrative
+
+
+class Subject(Struct, frozen=True, gc=False):
+    """What a command is about, once everything it names has been looked up.
+
+    holding None: nobody by that name. subscriber_id: whom a session request charges.
+    taken: identities of the command that belong to somebody already.
+    """
+
+    holding: Holding | None
+    subscriber_id: str = ""
+    taken: frozenset[Identity] = frozenset()
+
+
+def new_names(command: Command) -> Collection[Identity]:
+    """Identities that an administrative command claims: they must not exist yet."""
+    if isinstance(command, OpenAccount):
+        return [name for subscriber in command.subscribers for name in subscriber.identities]
+    return command.subscriber.identities if isinstance(command, AddSubscriber) else ()
+
+
+def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Decision:
+    """The one door from commands to decisions. Pure."""
+    if type(command) is SessionRequest:
+        return _decide_session(command, subject, terms, at_ms)
+    if isinstance(command, OpenAccount):
+        existing = subject.holding.account if subject.holding is not None else None
+        return administer.open_account(command, existing, subject.taken, at_ms)
+    holding = subject.holding
+    if holding is None:
+        return refuse(Verdict.NOT_FOUND, f"there is no account {command.account_id}")  # type: ignore[union-attr]
+    if isinstance(command, ExpireSession):
+        return _expire(command, holding, terms, at_ms)
+    return _administer(command, holding, subject, at_ms)  # type: ignore[arg-type]
+
+
+def _decide_session(request: SessionRequest, subject: Subject, terms: Terms, at_ms: int) -> Decision:
+    holding = subject.holding
+    if holding is None:
+        return refuse(Verdict.USER_UNKNOWN, "no subscriber has any of the Subscription-Ids")
+    subscriber = holding.subscribers[subject.subscriber_id]
+    session = holding.sessions.get(request.session_id)
+    return decide_session_request(request, holding.account, subscriber, session, terms, at_ms)
+
+
+def _expire(command: ExpireSession, holding: Holding, terms: Terms, at_ms: int) -> Decision:
+    session = holding.sessions.get(command.session_id)
+    if session is None:
+        return refuse(Verdict.NOT_FOUND, f"there is no session {command.session_id}")
+    subscriber = holding.subscribers.get(session.subscriber_id)
+    offer = terms.catalogue.offers.get(subscriber.offer) if subscriber is not None else None
+    return expire_session(holding.account, session, offer, terms.rules, at_ms)
+
+
+def _administer(
+    command: AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus,
+    holding: Holding,
+    subject: Subject,
+    at_ms: int,
+) -> Decision:
+    account, subscribers = holding.account, holding.subscribers
+    if isinstance(command, AddSubscriber):
+        return administer.add_subscriber(command, account, subscribers, subject.taken, at_ms)
+    if isinstance(command, Credit):
+        return administer.credit(command, account, at_ms)
+    if isinstance(command, SetAccountStatus):
+        return administer.set_account_status(command, account, at_ms)
+    return administer.set_subscriber_status(command, account, subscribers, at_ms)

@@ -1,0 +1,372 @@
+"""The one road: a bounded queue, decisions in order, one durable commit per batch, then the answers.
+
+While a batch is being written the next one is decided on top of it. If the write fails, everything
+built on it is dropped, loaded again and decided again or refused; nothing is answered that is not
+on disk, and nothing stays in memory that is not.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from diameter_ocs.charging.commands import ExpireSession
+from diameter_ocs.charging.decide import Terms
+from diameter_ocs.charging.request import Outcome, SessionRequest
+from diameter_ocs.engine.batch import Batch, Done, Ticket
+from diameter_ocs.engine.cache import AccountCache
+from diameter_ocs.engine.commands import Command, Subject, decide, new_names
+from diameter_ocs.engine.observer import EngineObserver, Unobserved
+from diameter_ocs.errors import StoreError
+from diameter_ocs.storage.protocol import SessionRef, Store, VersionedAccount, Wanted
+from diameter_ocs.values.identity import Identity
+from diameter_ocs.values.verdict import Verdict
+
+log = structlog.get_logger("ocs.engine")
+
+LOAD_ATTEMPTS = 3
+DECIDE_ATTEMPTS = 8
+"""How often somebody else may change an account under a command before it is refused."""
+POLICE_SECONDS = 0.05
+NO_DEADLINE = float("inf")
+
+
+class Clock(Protocol):
+    """Time as the engine needs it."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def at_ms(self) -> int:
+        """Milliseconds since 1970 UTC."""
+
+
+class EngineSettings(Struct, frozen=True):
+    """Bounds: commands waiting, commands per commit, accounts in memory."""
+
+    queue_limit: int = 10_000
+    batch_limit: int = 256
+    cache_accounts: int = 100_000
+
+
+class Engine:
+    """Takes commands, answers each exactly once. Start before use; stop finishes what was taken."""
+
+    def __init__(
+        self,
+        store: Store,
+        terms: Terms,
+        clock: Clock,
+        settings: EngineSettings | None = None,
+        observer: EngineObserver | None = None,
+    ) -> None:
+        self.store = store
+        self.terms = terms
+        self.clock = clock
+        self.settings = settings or EngineSettings()
+        self.observer: EngineObserver = observer or Unobserved()
+        self.cache = AccountCache(self.settings.cache_accounts)
+        self._queue: deque[Ticket] = deque()
+        self._wake = asyncio.Event()
+        self._runner: asyncio.Task[None] | None = None
+        self._commit_task: asyncio.Task[tuple[frozenset[str], list[Ticket]]] | None = None
+        self._is_stopping = False
+
+    # for everybody -------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        self._is_stopping = False
+        self._runner = asyncio.create_task(self._run(), name="ocs-engine")
+        self._police()
+
+    async def stop(self) -> None:
+        """Refuse what comes, finish what was taken."""
+        self._is_stopping = True
+        self._wake.set()
+        if self._runner is not None:
+            await self._runner
+            self._runner = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._runner is not None and not self._runner.done() and not self._is_stopping
+
+    @property
+    def queue_length(self) -> int:
+        return len(self._queue)
+
+    def submit(self, command: Command, done: Done, deadline: float = NO_DEADLINE) -> None:
+        """Queue a command; `done` is called exactly once, on the event loop, when its outcome is durable.
+
+        A full queue or a stopping engine refuses at once with TOO_BUSY.
+        """
+        if len(self._queue) >= self.settings.queue_limit:
+            self._refuse([Ticket(command, done, deadline)], Verdict.TOO_BUSY, "queue_full")
+        elif not self.is_running:
+            self._refuse([Ticket(command, done, deadline)], Verdict.TOO_BUSY, "stopping")
+        else:
+            self._queue.append(Ticket(command, done, deadline))
+            if not self._wake.is_set():
+                self._wake.set()
+
+    async def execute(self, command: Command) -> Outcome:
+        """Submit and wait: for commands that are not on the hot road."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        self.submit(command, settle)
+        return await future
+
+    # the road ------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while self._queue or self._commit_task is not None or not self._is_stopping:
+            if self._commit_task is not None and self._commit_task.done():
+                await self._collect(None)
+            if not self._queue:
+                await self._wait()
+                continue
+            batch = await self._decide(self._take())
+            await self._collect(batch)
+            if batch.works:
+                self._commit_task = asyncio.create_task(self._commit(batch))
+                self._commit_task.add_done_callback(lambda _: self._wake.set())
+
+    async def _wait(self) -> None:
+        if self._is_stopping and self._commit_task is not None:
+            await asyncio.wait([self._commit_task])
+        elif not self._is_stopping:
+            await self._wake.wait()
+        self._wake.clear()
+
+    def _take(self) -> list[Ticket]:
+        """The longest waiting commands, at most a batch; those nobody waits for any more are refused."""
+        self._refuse_overdue()
+        count = min(len(self._queue), self.settings.batch_limit)
+        return [self._queue.popleft() for _ in range(count)]
+
+    async def _collect(self, building: Batch | None) -> None:
+        """Wait for the commit in flight; queue again what it, or what was built on it, has to redo."""
+        if self._commit_task is None:
+            return
+        invalid, redo = await self._commit_task
+        self._commit_task = None
+        if building is not None and invalid:
+            redo = redo + building.drop(invalid)
+        if redo:
+            self._decide_again(redo)
+
+    def _decide_again(self, tickets: Sequence[Ticket]) -> None:
+        self.observer.decided_again(len(tickets))
+        for ticket in reversed(tickets):
+            ticket.attempts += 1
+            ticket.is_verified_new = False
+            if ticket.attempts >= DECIDE_ATTEMPTS:
+                self._refuse([ticket], Verdict.TOO_BUSY, "conflict")
+            else:
+                self._queue.appendleft(ticket)
+
+    # loading -------------------------------------------------------------------------------------
+
+    async def _load_missing(self, tickets: list[Ticket]) -> list[Ticket]:
+        """Bring in whatever the commands need; returns those that can be decided, refuses the others."""
+        for _ in range(LOAD_ATTEMPTS):
+            wanted = self._wanted(tickets)
+            if not (wanted.identities or wanted.session_ids or wanted.accounts):
+                return tickets
+            evictions, started = self.cache.evictions, self.clock.now()
+            try:
+                loaded = await self.store.load(wanted)
+            except StoreError as error:
+                log.error("store cannot be read", error=str(error), requests=len(tickets))
+                return self._refuse_missing(tickets)
+            self.cache.take_in(loaded)
+            self.observer.accounts_loaded(len(loaded.accounts), self.clock.now() - started)
+            if self.cache.evictions == evictions:
+                return tickets
+        return self._refuse_missing(tickets)
+
+    def _refuse_missing(self, tickets: list[Ticket]) -> list[Ticket]:
+        ready: list[Ticket] = []
+        missing: list[Ticket] = []
+        for ticket in tickets:
+            wanted = self._wanted([ticket])
+            lacks = wanted.identities or wanted.session_ids or wanted.accounts
+            (missing if lacks else ready).append(ticket)
+        self._refuse(missing, Verdict.STORE_UNAVAILABLE, "store")
+        return ready
+
+    def _wanted(self, tickets: Sequence[Ticket]) -> Wanted:
+        """Names that are not in memory."""
+        cache = self.cache
+        identities: set[Identity] = set()
+        sessions: set[str] = set()
+        accounts: set[str] = set()
+        for ticket in tickets:
+            command = ticket.command
+            if type(command) is SessionRequest:
+                if cache.by_session(command.session_id) is None:
+                    sessions.add(command.session_id)
+                    if not any(cache.by_identity(name) for name in command.identities):
+                        identities.update(command.identities)
+                        cache.misses += 1
+                        continue
+                cache.hits += 1
+                continue
+            if isinstance(command, ExpireSession) and cache.by_session(command.session_id) is None:
+                sessions.add(command.session_id)
+            if cache.holding(command.account_id) is None:  # type: ignore[union-attr]
+                accounts.add(command.account_id)  # type: ignore[union-attr]
+            identities.update(name for name in new_names(command) if cache.by_identity(name) is None)
+        return Wanted(identities, sessions, accounts)
+
+    async def _recall_old_answers(self, tickets: Sequence[Ticket]) -> None:
+        """A request number below the session's highest is a late first copy or an old repeat: ask the journal."""
+        asked: set[tuple[str, int]] = set()
+        for ticket in tickets:
+            command = ticket.command
+            if type(command) is not SessionRequest or not self._is_doubtful(ticket, command):
+                continue
+            key = (command.session_id, command.request_number)
+            if key in asked:
+                continue  # its twin is decided first, then it is looked up again
+            asked.add(key)
+            await self._collect(None)
+            holding = self.cache.by_session(command.session_id)
+            if holding is None:
+                continue
+            session = holding.sessions[command.session_id]
+            ref = SessionRef(session.account_id, session.session_id)
+            try:
+                answer = await self.store.recall(ref, command.request_number, session.opened_seq - 1)
+            except StoreError as error:
+                log.error("journal cannot be read", error=str(error))
+                continue
+            ticket.is_verified_new = answer is None
+            current = holding.sessions.get(command.session_id)
+            if answer is not None and current is not None:
+                self.cache.remember_answer(holding, current, answer)
+
+    def _is_doubtful(self, ticket: Ticket, request: SessionRequest) -> bool:
+        holding = self.cache.by_session(request.session_id)
+        if holding is None or ticket.is_verified_new:
+            return False
+        session = holding.sessions[request.session_id]
+        number = request.request_number
+        return number <= session.highest_number and all(kept.request_number != number for kept in session.answers)
+
+    # deciding ------------------------------------------------------------------------------------
+
+    async def _decide(self, tickets: list[Ticket]) -> Batch:
+        tickets = await self._load_missing(tickets)
+        if any(type(t.command) is SessionRequest and self._is_doubtful(t, t.command) for t in tickets):
+            await self._recall_old_answers(tickets)
+            tickets = await self._load_missing(tickets)
+        batch = Batch(self.cache)
+        at_ms = self.clock.at_ms()
+        deferred = [ticket for ticket in tickets if not self._decide_one(ticket, batch, at_ms)]
+        batch.seal()
+        self.cache.shrink()
+        if deferred:
+            self._decide_again(deferred)
+        return batch
+
+    def _decide_one(self, ticket: Ticket, batch: Batch, at_ms: int) -> bool:
+        """False when the journal has to be asked first whether this is a repeat."""
+        command = ticket.command
+        if type(command) is SessionRequest and self._is_doubtful(ticket, command):
+            return False
+        subject = self._subject(command)
+        try:
+            decision = decide(command, subject, self.terms, at_ms)
+        except Exception:
+            log.exception("a command could not be decided; nothing was charged", command=type(command).__name__)
+            self._answer(ticket, Outcome(Verdict.INTERNAL_ERROR, detail="internal error; nothing was charged"))
+            return True
+        holding = subject.holding
+        if holding is None and decision.account is not None:
+            holding = self.cache.create(VersionedAccount(0, decision.account, decision.subscribers))
+        if holding is None:
+            self._answer(ticket, decision.outcome)
+            return True
+        work = batch.work_on(holding)
+        work.apply(decision, self.cache)
+        work.answers.append((ticket, decision.outcome))
+        return True
+
+    def _subject(self, command: Command) -> Subject:
+        cache = self.cache
+        if type(command) is SessionRequest:
+            holding = cache.by_session(command.session_id)
+            if holding is not None:
+                return Subject(holding, holding.sessions[command.session_id].subscriber_id)
+            for name in command.identities:
+                ref = cache.by_identity(name)
+                if ref is not None:
+                    return Subject(cache.holding(ref.account_id), ref.subscriber_id)
+            return Subject(None)
+        taken = frozenset(name for name in new_names(command) if cache.by_identity(name) is not None)
+        return Subject(cache.holding(command.account_id), taken=taken)  # type: ignore[union-attr]
+
+    # committing ----------------------------------------------------------------------------------
+
+    async def _commit(self, batch: Batch) -> tuple[frozenset[str], list[Ticket]]:
+        """Write a batch and answer it. Returns the accounts whose state in memory was wrong, and what to redo."""
+        started = self.clock.now()
+        try:
+            stale = await self.store.commit(batch.writes)
+        except StoreError as error:
+            return self._give_up(batch, error)
+        except Exception as error:
+            log.exception("the store failed in an unexpected way")
+            return self._give_up(batch, error)
+        redo = batch.drop(stale)
+        batch.finish()
+        self.observer.batch_committed(len(batch), len(batch.works), self.clock.now() - started)
+        for work in batch.works.values():
+            for ticket, outcome in work.answers:
+                self._answer(ticket, outcome)
+        return stale, redo
+
+    def _give_up(self, batch: Batch, error: Exception) -> tuple[frozenset[str], list[Ticket]]:
+        log.error("commit failed; nothing of it was charged", error=str(error), requests=len(batch))
+        self.observer.commit_failed(len(batch), error)
+        invalid = frozenset(batch.works)
+        self._refuse(batch.drop(invalid), Verdict.STORE_UNAVAILABLE, "store")
+        return invalid, []
+
+    # refusing ------------------------------------------------------------------------------------
+
+    def _police(self) -> None:
+        """Refuse overdue commands also while the road is blocked by a slow store."""
+        self._refuse_overdue()
+        if self._runner is not None and not self._runner.done():
+            asyncio.get_running_loop().call_later(POLICE_SECONDS, self._police)
+
+    def _refuse_overdue(self) -> None:
+        now = self.clock.now()
+        overdue = []
+        while self._queue and self._queue[0].deadline <= now:
+            overdue.append(self._queue.popleft())
+        if overdue:
+            self._refuse(overdue, Verdict.TOO_BUSY, "deadline")
+
+    def _refuse(self, tickets: Sequence[Ticket], verdict: Verdict, reason: str) -> None:
+        if not tickets:
+            return
+        self.observer.refused(len(tickets), reason)
+        outcome = Outcome(verdict, detail=f"refused before anything was charged: {reason}")
+        for ticket in tickets:
+            self._answer(ticket, outcome)
+
+    def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
+        try:
+            ticket.done(outcome)
+        except Exception:
+            log.exception("an answer could not be delivered; its effect is stored for the repeat")
