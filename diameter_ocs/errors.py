@@ -18,7 +18,15 @@ class WireError(OcsError):
 
 
 class FramingLost(WireError):
-    """Where the next message starts can no longer be known; only closing the connection helps (RFC 6733 §2.1)."""
+    """Where the next message starts can no longer be known; only closing the connection helps (RFC 6733 §2.1).
+
+    messages: those that were complete before the damage, still to be handled.
+    """
+
+    def __init__(self, text: str, messages: tuple[bytes, ...] = ()) -> None:
+        super().__init__(text)
+        self.text = text
+        self.messages = messages
 
 
 class MessageError(WireError):
