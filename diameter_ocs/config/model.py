@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, Strict
 
+from diameter_ocs.charging.rules import Silence
 from diameter_ocs.config import values
 from diameter_ocs.server.address import Address
 from diameter_ocs.values.identity import IdentityKind
@@ -133,6 +134,8 @@ class Sessions(Section):
     """How long a closed session is remembered, for late repeats and reports."""
     max_open_per_account: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Sessions one account may have open at one time."""
+    silence: Annotated[Silence, Strict(False)] = Silence.RELEASE
+    """What becomes of quota that a silent session still holds: 'release' it, or 'charge granted'."""
     sweep_interval_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5
     """How often silent sessions are looked for."""
     identity_preference: Annotated[

@@ -1,0 +1,75 @@
+"""Counts what the engine does, for engine.observer.EngineObserver."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+
+from diameter_ocs.telemetry.histogram import BATCH_COMMANDS, LATENCY_SECONDS, Histogram
+from diameter_ocs.telemetry.labels import LabelBound
+
+REFUSALS = ("queue_full", "deadline", "stopping", "store")
+"""Reasons that always have a series, so that an alert sees the first one."""
+
+
+class EngineMetrics:
+    """See engine.observer.EngineObserver for what each call means."""
+
+    def __init__(self) -> None:
+        self._batch_commands = Histogram(BATCH_COMMANDS)
+        self._commit_seconds = Histogram(LATENCY_SECONDS)
+        self._load_seconds = Histogram(LATENCY_SECONDS)
+        self._accounts_written = 0
+        self._accounts_loaded = 0
+        self._commit_failures = 0
+        self._decided_again = 0
+        self._reasons = LabelBound()
+        self._refused = dict.fromkeys(map(self._reasons.label, REFUSALS), 0)
+
+    def batch_committed(self, commands: int, accounts: int, seconds: float) -> None:
+        self._batch_commands.observe(commands)
+        self._commit_seconds.observe(seconds)
+        self._accounts_written += accounts
+
+    def commit_failed(self, commands: int, error: Exception) -> None:
+        self._commit_failures += 1
+
+    def accounts_loaded(self, accounts: int, seconds: float) -> None:
+        self._load_seconds.observe(seconds)
+        self._accounts_loaded += accounts
+
+    def decided_again(self, commands: int) -> None:
+        self._decided_again += commands
+
+    def refused(self, commands: int, reason: str) -> None:
+        label = self._reasons.label(reason)
+        self._refused[label] = self._refused.get(label, 0) + commands
+
+    @property
+    def commit_failures_total(self) -> int:
+        return self._commit_failures
+
+    @property
+    def refused_total(self) -> int:
+        """Commands turned away, for whatever reason."""
+        return sum(self._refused.values())
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text, histogram in (
+            ("ocs_engine_batch_commands", "Commands written to disk together.", self._batch_commands),
+            ("ocs_engine_commit_seconds", "Time the store took to make a batch durable.", self._commit_seconds),
+            ("ocs_engine_load_seconds", "Time the store took to load missing records.", self._load_seconds),
+        ):
+            yield HistogramMetricFamily(name, text, buckets=histogram.buckets(), sum_value=histogram.sum)
+        for name, text, count in (
+            ("ocs_engine_accounts_written", "Account rows written.", self._accounts_written),
+            ("ocs_engine_accounts_loaded", "Accounts loaded from the store.", self._accounts_loaded),
+            ("ocs_engine_commit_failures", "Batches the store could not write.", self._commit_failures),
+            ("ocs_engine_decided_again", "Commands decided again on newer accounts.", self._decided_again),
+        ):
+            yield CounterMetricFamily(name, text, value=count)
+        refused = CounterMetricFamily(
+            "ocs_engine_refused", "Commands turned away before any decision.", labels=("reason",)
+        )
+        for reason, count in self._refused.items():
+            refused.add_metric((reason,), count)
+        yield refused

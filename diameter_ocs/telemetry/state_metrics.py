@@ -1,0 +1,131 @@
+"""Gauges of the running node, read from its parts at scrape time."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from diameter_ocs.telemetry.labels import LabelBound
+from diameter_ocs.telemetry.meter import NO_RATING_GROUP
+from diameter_ocs.telemetry.views import Sources
+
+MS_PER_SECOND = 1000
+
+Seen = TypeVar("Seen")
+
+
+class StateMetrics:
+    """Publishes what `sources` shows."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._peers = LabelBound()
+        self._groups = LabelBound()
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._engine()
+        yield from self._cache()
+        yield self._reserved()
+        yield from self._peer_states()
+        yield from self._sweeper()
+        yield from self._store()
+
+    def _engine(self) -> Iterator[Metric]:
+        source = self._sources
+        for name, text, value in (
+            ("ocs_requests_inflight", "Requests taken and not answered yet.", _read(source.inflight)),
+            ("ocs_engine_queue_commands", "Commands waiting in the engine.", _read(source.queue_length)),
+            ("ocs_engine_queue_limit_commands", "Queue length at which requests are refused.", source.queue_limit),
+            ("ocs_sessions_open", "Credit-control sessions under supervision.", _read(source.sessions_open)),
+            ("ocs_store_database_bytes", "Size of the database on disk.", _read(source.database_bytes)),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(name, text, value=value)
+
+    def _cache(self) -> Iterator[Metric]:
+        cache = self._sources.cache
+        if cache is None:
+            return
+        yield GaugeMetricFamily("ocs_cache_accounts", "Accounts in memory.", value=len(cache))
+        yield CounterMetricFamily("ocs_cache_hits", "Commands whose account was in memory.", value=cache.hits)
+        yield CounterMetricFamily("ocs_cache_misses", "Commands whose account had to be loaded.", value=cache.misses)
+
+    def _reserved(self) -> Metric:
+        totals: Counter[tuple[str, str]] = Counter()
+        for (group, unit), units in (_read(self._sources.reserved_units) or {}).items():
+            label = NO_RATING_GROUP if group is None else self._groups.label(group)
+            totals[label, unit.value] += units
+        family = GaugeMetricFamily(
+            "ocs_reserved_units", "Service units out at gateways and not reported yet.", labels=("rating_group", "unit")
+        )
+        for labels, units in totals.items():
+            family.add_metric(labels, units)
+        return family
+
+    def _peer_states(self) -> Iterator[Metric]:
+        states: Counter[str] = Counter()
+        up: dict[str, bool] = {}
+        messages: Counter[tuple[str, str]] = Counter()
+        missed: Counter[str] = Counter()
+        for peer in _read(self._sources.peers) or ():
+            label = self._peers.label(peer.host)
+            states[peer.state] += 1
+            up[label] = peer.up and up.get(label, True)
+            messages[label, "in"] += peer.messages_in
+            messages[label, "out"] += peer.messages_out
+            missed[label] += peer.watchdogs_missed
+        yield _family(GaugeMetricFamily, "ocs_peers", "Peers by state of their peer machine.", ("state",), states)
+        yield _family(
+            GaugeMetricFamily,
+            "ocs_peer_up",
+            "1 when the peer may exchange requests; 'other': all of them.",
+            ("peer",),
+            up,
+        )
+        yield _family(
+            CounterMetricFamily, "ocs_peer_messages", "Diameter messages by peer.", ("peer", "direction"), messages
+        )
+        yield _family(
+            CounterMetricFamily, "ocs_peer_watchdogs_missed", "Watchdog requests left unanswered.", ("peer",), missed
+        )
+
+    def _sweeper(self) -> Iterator[Metric]:
+        sweeper = self._sources.sweeper
+        if sweeper is None:
+            return
+        for name, text, count in (
+            ("ocs_sweeper_sessions_closed", "Silent sessions closed.", sweeper.closed),
+            ("ocs_sweeper_sessions_forgotten", "Closed sessions deleted.", sweeper.forgotten),
+            ("ocs_sweeper_failures", "Sweeps the store cut short.", sweeper.failures),
+        ):
+            yield CounterMetricFamily(name, text, value=count)
+        yield GaugeMetricFamily(
+            "ocs_sweeper_last_run_timestamp_seconds",
+            "When the last whole sweep ended, seconds since 1970 UTC; 0 before the first.",
+            value=sweeper.last_run_ms / MS_PER_SECOND,
+        )
+
+    def _store(self) -> Iterator[Metric]:
+        if totals := _read(self._sources.store_totals):
+            yield GaugeMetricFamily("ocs_store_accounts", "Accounts stored.", value=totals.accounts)
+            yield GaugeMetricFamily("ocs_store_subscribers", "Subscribers stored.", value=totals.subscribers)
+            yield GaugeMetricFamily("ocs_store_open_sessions", "Open sessions stored.", value=totals.open_sessions)
+            yield GaugeMetricFamily("ocs_store_entries", "Journal entries stored.", value=totals.entries)
+
+
+def _read(look: Callable[[], Seen] | None) -> Seen | None:
+    return look() if look is not None else None
+
+
+def _family(
+    kind: type[GaugeMetricFamily] | type[CounterMetricFamily],
+    name: str,
+    text: str,
+    labels: Sequence[str],
+    values: Mapping[str, float] | Mapping[tuple[str, str], float],
+) -> Metric:
+    family = kind(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric((key,) if isinstance(key, str) else key, value)
+    return family
