@@ -127,6 +127,8 @@ def _encode_time(value: int) -> bytes:
 
 def _encode_address(value: str | IPv4Address | IPv6Address) -> bytes:
     """Text that reads as an IP address is one; any other text is an E.164 number."""
+    if not isinstance(value, str | IPv4Address | IPv6Address):
+        raise TypeError("neither an IP address nor text")
     try:
         address = ip_address(value)
     except ValueError:
