@@ -1,0 +1,341 @@
+"""Scenario files: what a gateway does and what has to come of it, as TOML.
+
+    name = "A session of one rating group"
+    dialect = "3gpp"
+
+    [sessions.web]
+    msisdn = "99955500101"
+    imsi = "001010000000101"
+
+    [[step]]
+    do = "start"
+    session = "web"
+    groups = [10]
+    expect = { result = 2001, granted = { 10 = ">= 1 MB" } }
+
+Every mistake in a file is found before anything runs.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from diameter_ocs.errors import ConfigurationError
+from diameter_ocs.simulator.credit import Subscriber
+from diameter_ocs.simulator.dialect import DIALECTS
+from diameter_ocs.values.units import UnitType, parse_quantity
+
+TOP = ("name", "description", "dialect", "parallel", "overuse", "sessions", "step")
+SESSION = ("msisdn", "imsi")
+EXPECT = ("result", "groups", "granted", "final", "refused", "phase", "passed", "stopped", "resent")
+PHASES = ("open", "closed", "failed")
+COMPARISON = re.compile(r"\s*(>=|<=|==|>|<|=)?\s*(.+)")
+NO_GROUP = "none"
+"""How a file names the rating group of a gateway that sends none."""
+
+
+class Deed(Enum):
+    """What a step does."""
+
+    START = "start"
+    USE = "use"
+    IDLE = "idle"
+    WAIT_VALIDITY = "wait_validity"
+    DROP_CONNECTION = "drop_connection"
+    RECONNECT = "reconnect"
+    END = "end"
+
+
+NEEDS: Mapping[Deed, tuple[str, ...]] = {
+    Deed.START: ("session",),
+    Deed.USE: ("session", "octets"),
+    Deed.IDLE: ("session", "seconds"),
+    Deed.WAIT_VALIDITY: ("session",),
+    Deed.DROP_CONNECTION: (),
+    Deed.RECONNECT: (),
+    Deed.END: ("session",),
+}
+MAY: Mapping[Deed, tuple[str, ...]] = {
+    Deed.START: ("groups",),
+    Deed.USE: ("lose_answer",),
+    Deed.END: ("lose_answer",),
+}
+
+
+class Comparison(Struct, frozen=True):
+    """`>= 10 MB` as a sign and a number of octets."""
+
+    sign: str
+    octets: int
+
+    def holds(self, value: int) -> bool:
+        signs = {">=": value >= self.octets, "<=": value <= self.octets, ">": value > self.octets}
+        return (signs | {"<": value < self.octets}).get(self.sign, value == self.octets)
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.octets:,}"
+
+
+class Expectation(Struct, frozen=True):
+    """What must be true after a step; what is left out is not looked at.
+
+    result: Result-Code of the last answer. groups: MSCC Result-Code by group. final: groups whose
+    quota now has final units. refused: groups stopped, with the code. passed: octets let through by
+    this step. phase: open, closed, failed. stopped: groups that no longer let traffic through.
+    resent: requests sent again with the T flag in this step.
+    """
+
+    result: int | None = None
+    groups: Mapping[int | None, int] = {}
+    granted: Mapping[int | None, Comparison] = {}
+    passed: Mapping[int | None, Comparison] = {}
+    final: tuple[int | None, ...] = ()
+    stopped: tuple[int | None, ...] = ()
+    refused: Mapping[int | None, int] = {}
+    phase: str | None = None
+    resent: int | None = None
+
+
+class Step(Struct, frozen=True):
+    """One thing the gateway does. octets by rating group, all flowing at the same time.
+
+    lose_answer: the connection breaks after the request has left and before its answer is read.
+    """
+
+    deed: Deed
+    session: str = ""
+    groups: tuple[int | None, ...] = ()
+    octets: Mapping[int | None, int] = {}
+    seconds: int = 0
+    lose_answer: bool = False
+    expect: Expectation = Expectation()
+
+    def __str__(self) -> str:
+        parts = [self.deed.value.replace("_", " "), self.session]
+        parts += [f"{octets:,} octets of group {_name(group)}" for group, octets in self.octets.items()]
+        parts += [f"{self.seconds} s"] if self.deed is Deed.IDLE else []
+        return " ".join(filter(None, parts))
+
+
+class Scenario(Struct, frozen=True):
+    """A whole file. parallel: one CCR per rating group, several under way at once."""
+
+    name: str
+    sessions: Mapping[str, Subscriber]
+    steps: tuple[Step, ...]
+    description: str = ""
+    dialect: str = "3gpp"
+    parallel: bool = False
+    overuse: bool = False
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read a file. Raises ConfigurationError that lists every mistake in it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error}"]) from None
+    return parse_scenario(content, str(path))
+
+
+def parse_scenario(content: Mapping[str, Any], origin: str = "scenario") -> Scenario:
+    """A scenario from parsed TOML. Raises ConfigurationError."""
+    return _Parser(origin).scenario(content)
+
+
+class _Parser:
+    """Collects every mistake; values that are wrong become harmless ones."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.problems: list[str] = []
+
+    def problem(self, key: str, rule: str) -> None:
+        self.problems.append(f"{self.origin}: {key}: {rule}")
+
+    def scenario(self, content: Mapping[str, Any]) -> Scenario:
+        self._known("file", content, TOP)
+        dialect = self._text(content, "dialect", "3gpp")
+        if dialect not in DIALECTS:
+            self.problem("dialect", f"{dialect!r} is unknown{suggestion(dialect, DIALECTS)}")
+        sessions = {name: self._subscriber(name, row) for name, row in self._tables(content, "sessions")}
+        scenario = Scenario(
+            name=self._text(content, "name", ""),
+            description=self._text(content, "description", ""),
+            dialect=dialect,
+            parallel=self._flag(content, "parallel"),
+            overuse=self._flag(content, "overuse"),
+            sessions=sessions,
+            steps=tuple(self._steps(content, sessions)),
+        )
+        for key in ("name", "sessions", "step"):
+            if not content.get(key):
+                self.problem(key, "is missing")
+        if self.problems:
+            raise ConfigurationError(self.problems)
+        return scenario
+
+    def _known(self, where: str, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in keys:
+                self.problem(f"{where}.{key}", f"is unknown here{suggestion(key, keys)}; known: {', '.join(keys)}")
+
+    def _text(self, table: Mapping[str, Any], key: str, default: str) -> str:
+        value = table.get(key, default)
+        if not isinstance(value, str):
+            self.problem(key, f"must be a text, not {value!r}")
+            return default
+        return value
+
+    def _flag(self, table: Mapping[str, Any], key: str, where: str = "") -> bool:
+        value = table.get(key, False)
+        if not isinstance(value, bool):
+            self.problem(where + key, f"must be true or false, not {value!r}")
+        return value is True
+
+    def _tables(self, content: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        tables = content.get(key, {})
+        if not isinstance(tables, dict) or not all(isinstance(row, dict) for row in tables.values()):
+            self.problem(key, "must be tables such as [sessions.web]")
+            return
+        yield from tables.items()
+
+    def _subscriber(self, name: str, row: Mapping[str, Any]) -> Subscriber:
+        where = f"sessions.{name}"
+        self._known(where, row, SESSION)
+        for key in SESSION:
+            value = row.get(key)
+            if not (isinstance(value, str) and value.isascii() and value.isdigit() and 4 <= len(value) <= 15):
+                self.problem(f"{where}.{key}", f"must be a text of 4 to 15 digits, not {value!r}")
+        return Subscriber(msisdn=str(row.get("msisdn")), imsi=str(row.get("imsi")))
+
+    # Steps ---------------------------------------------------------------------------------------
+
+    def _steps(self, content: Mapping[str, Any], sessions: Mapping[str, Subscriber]) -> Iterator[Step]:
+        steps = content.get("step", [])
+        if not isinstance(steps, list) or not all(isinstance(row, dict) for row in steps):
+            self.problem("step", "must be a list of tables, [[step]]")
+            return
+        for number, row in enumerate(steps, 1):
+            yield self._step(f"step {number}", row, sessions)
+
+    def _step(self, where: str, row: Mapping[str, Any], sessions: Mapping[str, Subscriber]) -> Step:
+        names = [deed.value for deed in Deed]
+        name = row.get("do")
+        if name not in names:
+            self.problem(f"{where}.do", f"{name!r} is no deed{suggestion(str(name), names)}; known: {', '.join(names)}")
+            return Step(Deed.RECONNECT)
+        deed = Deed(name)
+        self._known(where, row, ("do", "expect", *NEEDS[deed], *MAY.get(deed, ())))
+        for key in NEEDS[deed]:
+            if key not in row:
+                self.problem(f"{where}.{key}", f"is missing: '{deed.value}' needs it")
+        session = row.get("session", "")
+        if "session" in row and session not in sessions:
+            known = tuple(map(str, sessions))
+            self.problem(f"{where}.session", f"no session {session!r}{suggestion(str(session), known)}")
+        return Step(
+            deed,
+            session=str(session),
+            groups=self._groups(f"{where}.groups", row.get("groups", [])),
+            octets={group: self._octets(f"{where}.octets", n) for group, n in self._by_group(where, row, "octets")},
+            seconds=self._seconds(f"{where}.seconds", row.get("seconds", 0)),
+            lose_answer=self._flag(row, "lose_answer", f"{where}."),
+            expect=self._expectation(f"{where}.expect", row.get("expect", {})),
+        )
+
+    def _expectation(self, where: str, table: object) -> Expectation:
+        if not isinstance(table, dict):
+            self.problem(where, "must be a table such as { result = 2001 }")
+            return Expectation()
+        self._known(where, table, EXPECT)
+        phase = table.get("phase")
+        if phase is not None and phase not in PHASES:
+            self.problem(f"{where}.phase", f"{phase!r} is none of {', '.join(PHASES)}")
+        return Expectation(
+            result=self._code(f"{where}.result", table.get("result")),
+            groups=self._codes(where, table, "groups"),
+            granted=self._comparisons(where, table, "granted"),
+            passed=self._comparisons(where, table, "passed"),
+            final=self._groups(f"{where}.final", table.get("final", [])),
+            stopped=self._groups(f"{where}.stopped", table.get("stopped", [])),
+            refused=self._codes(where, table, "refused"),
+            phase=phase if isinstance(phase, str) else None,
+            resent=self._code(f"{where}.resent", table.get("resent")),
+        )
+
+    # Values --------------------------------------------------------------------------------------
+
+    def _code(self, key: str, value: object) -> int | None:
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+            return value
+        self.problem(key, f"must be a whole number, not {value!r}")
+        return None
+
+    def _codes(self, where: str, table: Mapping[str, Any], key: str) -> dict[int | None, int]:
+        pairs = self._by_group(where, table, key)
+        return {group: self._code(f"{where}.{key}", code) or 0 for group, code in pairs}
+
+    def _comparisons(self, where: str, table: Mapping[str, Any], key: str) -> dict[int | None, Comparison]:
+        pairs = self._by_group(where, table, key)
+        return {group: self._comparison(f"{where}.{key}", text) for group, text in pairs}
+
+    def _by_group(self, where: str, table: Mapping[str, Any], key: str) -> Iterator[tuple[int | None, Any]]:
+        pairs = table.get(key, {})
+        if not isinstance(pairs, dict):
+            self.problem(f"{where}.{key}", "must be by rating group, such as { 10 = ... }")
+            return
+        for group, value in pairs.items():
+            yield self._group(f"{where}.{key}", group), value
+
+    def _groups(self, key: str, value: object) -> tuple[int | None, ...]:
+        if not isinstance(value, list):
+            self.problem(key, "must be a list of rating groups, such as [10, 20]")
+            return ()
+        return tuple(self._group(key, group) for group in value)
+
+    def _group(self, key: str, value: object) -> int | None:
+        if value == NO_GROUP:
+            return None
+        text = str(value)
+        if not text.isdigit() or isinstance(value, bool) or int(text) >= 1 << 32:
+            self.problem(key, f"{value!r} is no rating group: a whole number or '{NO_GROUP}'")
+            return None
+        return int(text)
+
+    def _octets(self, key: str, value: object) -> int:
+        return self._quantity(key, value, UnitType.OCTETS)
+
+    def _seconds(self, key: str, value: object) -> int:
+        return self._quantity(key, value, UnitType.SECONDS)
+
+    def _quantity(self, key: str, value: object, unit: UnitType) -> int:
+        try:
+            if isinstance(value, bool) or not isinstance(value, int | str):
+                raise ValueError(f"{value!r} is not a whole number of {unit.value}")
+            return parse_quantity(value, unit)
+        except ValueError as error:
+            self.problem(key, str(error))
+            return 0
+
+    def _comparison(self, key: str, value: object) -> Comparison:
+        match = COMPARISON.fullmatch(str(value))
+        assert match is not None or not str(value)
+        sign, rest = (match[1] or "=", match[2]) if match else ("=", "")
+        return Comparison(sign, self._octets(key, rest if isinstance(value, str) else value))
+
+
+def suggestion(word: str, known: Iterator[str] | tuple[str, ...] | list[str] | Mapping[str, Any]) -> str:
+    """', did you mean ...?' when something close is known."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _name(group: int | None) -> str:
+    return NO_GROUP if group is None else str(group)
