@@ -388,6 +388,7 @@ class _Step:
             request.session_id,
             request.request_number,
             raw,
+            fingerprint=request.fingerprint,
         )
         is_closed = bool(close_reason) or session.status is SessionStatus.CLOSED
         supervised = self.terms.rules.closed_retention_seconds if is_closed else self._supervision(session, outcome)

@@ -65,7 +65,7 @@ class Book:
         else:
             self._move(old, bucket.remaining, 0)
         if bucket.remaining:
-            self.postings.append(Posting(Action.CREDIT, bucket.bucket_id, bucket.remaining))
+            self.postings.append(Posting(Action.CREDIT, bucket.bucket_id, bucket.remaining, unit=bucket.unit))
 
     def reserve(self, bucket_id: str, amount: int, rating_group: int | None, units: int) -> None:
         """Promise, do not spend. Never more than is available."""

@@ -8,6 +8,8 @@ from enum import Enum
 
 from msgspec import Raw, Struct
 
+from diameter_ocs.values.units import UnitType
+
 
 class Action(Enum):
     """What a posting does to its bucket. `remaining` and `reserved` are those of the bucket."""
@@ -35,7 +37,8 @@ class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False
 
     amount: in the bucket's own unit. units: service units (octets, seconds, events) the amount
     pays for; 0 where none. mark: 'overuse' when it took the bucket beyond what was granted or
-    there, 'late' when the usage came after the session had been closed.
+    there, 'late' when the usage came after the session had been closed. unit: of the bucket, said
+    where money or units come in, so that an audit still knows it when the bucket is gone.
     """
 
     action: Action
@@ -44,6 +47,7 @@ class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False
     rating_group: int | None = None
     units: int = 0
     mark: str = ""
+    unit: UnitType | None = None
 
 
 class Entry(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -51,7 +55,7 @@ class Entry(Struct, frozen=True, omit_defaults=True, gc=False):
 
     kind: 'ccr_initial', 'ccr_update', 'ccr_termination', 'session_expired', 'account_created',
     'credit', ... outcome: the committed answer as JSON, so that a repeat gets the same one.
-    reason: who or what caused it, in words.
+    reason: who or what caused it, in words. fingerprint: of the request's credits, see Answer.
     """
 
     account_id: str
@@ -64,3 +68,4 @@ class Entry(Struct, frozen=True, omit_defaults=True, gc=False):
     request_number: int | None = None
     outcome: Raw | None = None
     reason: str = ""
+    fingerprint: int = 0
