@@ -101,6 +101,9 @@ class ElectionLost(MessageError): ...
 class UnableToComply(MessageError): ...
 
 
+class ServiceContextUnknown(MessageError): ...
+
+
 # Own data and operation -----------------------------------------------------------------------
 
 

@@ -68,6 +68,7 @@ RESULT_CODE_OF_ERROR: dict[type[errors.OcsError], ResultCode] = {
     errors.NoCommonSecurity: ResultCode.NO_COMMON_SECURITY,
     errors.ElectionLost: ResultCode.ELECTION_LOST,
     errors.UnableToComply: ResultCode.UNABLE_TO_COMPLY,
+    errors.ServiceContextUnknown: ResultCode.RATING_FAILED,
 }
 
 RESULT_CODE_OF_VERDICT: dict[Verdict, ResultCode] = {

@@ -1,0 +1,175 @@
+"""Gy as the transport sees it: CCR bytes in, one CCA out, now or when its effect is durable.
+
+Every request gets exactly one answer or, when its time is over, none: late answers crash real gateways.
+"""
+
+from collections.abc import Collection
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from diameter_ocs.charging.request import Outcome
+from diameter_ocs.engine.engine import Clock, Engine
+from diameter_ocs.errors import InvalidAvpLength, MessageError, RealmNotServed, UnableToDeliver
+from diameter_ocs.gy.decode import CcrDecoder, CreditControlRequest
+from diameter_ocs.gy.encode import CcaEncoder
+from diameter_ocs.gy.meter import Meter, Unmetered
+from diameter_ocs.peer.answers import error_answer
+from diameter_ocs.peer.avps import readable_avps
+from diameter_ocs.peer.node import Node
+from diameter_ocs.values.verdict import Verdict
+from diameter_ocs.wire.result_code import RESULT_CODE_OF_VERDICT, ResultCode, result_code_of
+
+log = structlog.get_logger("ocs.gy")
+
+DEFAULT_DEADLINE_SECONDS = 4.5
+DESTINATION_REALM, DESTINATION_HOST = 283, 293
+
+
+class Client(Protocol):
+    """The peer a request came from."""
+
+    @property
+    def label(self) -> str:
+        """Name for metrics, of a bounded set."""
+
+    def send(self, message: bytes) -> None:
+        """Queue a message for the connection; a lost connection swallows it."""
+
+
+class GySettings(Struct, frozen=True):
+    """cluster_hosts: every name accepted as Destination-Host beside the node's own."""
+
+    answer_deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
+    cluster_hosts: frozenset[str] = frozenset()
+
+
+class GyApplication:
+    """Answers the CCRs of all peers. served_realms: lower case, may grow while running."""
+
+    def __init__(
+        self,
+        node: Node,
+        engine: Engine,
+        decoder: CcrDecoder,
+        served_realms: Collection[str],
+        clock: Clock,
+        settings: GySettings | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self.node = node
+        self.engine = engine
+        self.decoder = decoder
+        self.clock = clock
+        self.settings = settings or GySettings()
+        self.meter: Meter = meter or Unmetered()
+        self.served_realms = served_realms
+        self._hosts = {node.origin_host.lower(), *(host.lower() for host in self.settings.cluster_hosts)}
+        self.encoder = CcaEncoder(node.origin_host, node.origin_realm, has_alternatives=len(self._hosts) > 1)
+        self.pending = 0
+        """Requests taken and not answered yet."""
+
+    def handle(self, message: bytes, client: Client, arrived: float) -> None:
+        """Take a CCR of an open peer. arrived: monotonic seconds when its last octet was read."""
+        try:
+            request = self.decoder.decode(message)
+            self._check_route(request.destination_host, request.destination_realm)
+        except MessageError as error:
+            self._refuse(message, client, arrived, self._first_error(message, error))
+            return
+        except Exception:
+            log.exception("a request could not be read", peer=client.label)
+            self._answer_error(message, client, arrived, ResultCode.UNABLE_TO_COMPLY, "internal error", b"")
+            return
+        deadline = arrived + self.settings.answer_deadline_seconds
+        pending = Pending(self, message, request, client, arrived, deadline)
+        if request.session is None:
+            pending(Outcome(Verdict.EVENT_UNSUPPORTED, detail="one-time events are not offered for this service"))
+            return
+        self.pending += 1
+        self.engine.submit(request.session, pending.finish, deadline)
+
+    def _check_route(self, destination_host: str | None, destination_realm: str) -> None:
+        """RFC 6733 §6.1.4: is this message for us?"""
+        if destination_host is not None and destination_host.lower() not in self._hosts:
+            raise UnableToDeliver(f"{destination_host} is not a name of this system")
+        if destination_realm not in self.served_realms and destination_realm.lower() not in self.served_realms:
+            raise RealmNotServed(f"realm {destination_realm} is not served here")
+
+    def _first_error(self, message: bytes, error: MessageError) -> MessageError:
+        """Routing is checked before AVPs are (RFC 6733 §7): a misrouted faulty message is told the former."""
+        if isinstance(error, InvalidAvpLength | UnableToDeliver | RealmNotServed):
+            return error
+        found = {avp.code: avp.data.decode("ascii", "replace") for avp in readable_avps(message) if avp.vendor == 0}
+        realm = found.get(DESTINATION_REALM)
+        try:
+            if realm is not None:
+                self._check_route(found.get(DESTINATION_HOST), realm)
+        except MessageError as routing:
+            return routing
+        return error
+
+    def _refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
+        log.info("request refused", peer=client.label, result_code=int(result_code_of(error)), cause=error.text)
+        self._answer_error(message, client, arrived, result_code_of(error), error.text, error.failed_avp)
+
+    def _answer_error(
+        self, message: bytes, client: Client, arrived: float, code: int, text: str, failed_avp: bytes
+    ) -> None:
+        client.send(error_answer(message, code, self.node, text, failed_avp))
+        self.meter.answered(client.label, 0, code, self.clock.now() - arrived)
+
+
+class Pending:
+    """One request on the road: knows whom to answer, and until when."""
+
+    __slots__ = ("_application", "_arrived", "_client", "_deadline", "_message", "_request")
+
+    def __init__(
+        self,
+        application: GyApplication,
+        message: bytes,
+        request: CreditControlRequest,
+        client: Client,
+        arrived: float,
+        deadline: float,
+    ) -> None:
+        self._application = application
+        self._message = message
+        self._request = request
+        self._client = client
+        self._arrived = arrived
+        self._deadline = deadline
+
+    def finish(self, outcome: Outcome) -> None:
+        """The engine's answer."""
+        self._application.pending -= 1
+        self(outcome)
+
+    def __call__(self, outcome: Outcome) -> None:
+        application = self._application
+        meter = application.meter
+        now = application.clock.now()
+        if now > self._deadline and outcome.verdict is not Verdict.TOO_BUSY:
+            meter.dropped_late()
+            return
+        request = self._request
+        code, answer = application.encoder.encode(self._message, request, outcome)
+        self._client.send(answer)
+        meter.answered(self._client.label, request.request_type, code, now - self._arrived)
+        if outcome.repeated:
+            meter.repeated()
+            return
+        for credit in outcome.credits:
+            success = credit.verdict is Verdict.SUCCESS
+            meter.credit(credit, 2001 if success else RESULT_CODE_OF_VERDICT[credit.verdict])
+        if outcome.verdict is Verdict.SESSION_UNKNOWN:
+            self._count_unknown()
+
+    def _count_unknown(self) -> None:
+        session = self._request.session
+        if session is not None:
+            octets = sum(used.octets or 0 for credit in session.credits for used in credit.used)
+            if octets:
+                self._application.meter.unknown_usage(octets)

@@ -1,0 +1,397 @@
+"""CCR bytes to a SessionRequest: what charging needs, strictly checked.
+
+The table-driven layout reads well-formed requests; anything odd goes through the strict codec, which
+raises the exact MessageError or decodes the slow way. Contents that come again and again (Subscription-Id,
+Service-Information) are checked once and remembered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any
+from zlib import crc32
+
+from msgspec import Struct
+
+from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits, SessionRequest
+from diameter_ocs.errors import AvpOccursTooManyTimes, InvalidAvpValue, MissingAvp, ServiceContextUnknown
+from diameter_ocs.gy.services import Services
+from diameter_ocs.values.identity import Identity, IdentityKind, identity
+from diameter_ocs.wire.codec import Avp, Message, decode_message
+from diameter_ocs.wire.definition import example_avp, pack_avp
+from diameter_ocs.wire.dictionary import Dictionary
+from diameter_ocs.wire.header import HEADER_OCTETS
+from diameter_ocs.wire.layout import Compiler, Layout, Odd, Op, Values, decode, from_avps
+
+APPLICATION = 4
+SESSION_ID_CODE = b"\0\0\1\7"
+"""Session-Id (263) must be the first AVP."""
+HEADER_OCTETS_OF_AVP = 8
+VENDOR_HEADER_OCTETS = 12
+MEMO_LIMIT = 32_768
+"""Contents remembered as right; a full memo starts anew."""
+MAX_CREDITS = 128
+"""Services in one request; no gateway needs half of it."""
+
+KIND_OF_TYPE = {
+    0: IdentityKind.E164,
+    1: IdentityKind.IMSI,
+    2: IdentityKind.SIP_URI,
+    3: IdentityKind.NAI,
+    4: IdentityKind.PRIVATE,
+}
+EXTENSION_KINDS = {
+    "Subscription-Id-E164": IdentityKind.E164,
+    "Subscription-Id-IMSI": IdentityKind.IMSI,
+    "Subscription-Id-SIP-URI": IdentityKind.SIP_URI,
+    "Subscription-Id-NAI": IdentityKind.NAI,
+    "Subscription-Id-Private": IdentityKind.PRIVATE,
+}
+REQUEST_TYPES = {int(each): each for each in RequestType}
+UNITS = (
+    "CC-Total-Octets",
+    "CC-Input-Octets",
+    "CC-Output-Octets",
+    "CC-Time",
+    "CC-Money",
+    "CC-Service-Specific-Units",
+)
+COMMAND_RAW = ("Session-Id", "Subscription-Id", "Subscription-Id-Extension", "Service-Information")
+COMMAND_TEXT = (
+    "Origin-Host",
+    "Origin-Realm",
+    "Destination-Realm",
+    "Destination-Host",
+    "Service-Context-Id",
+    "User-Name",
+)
+COMMAND_NUMBERS = (
+    "Auth-Application-Id",
+    "CC-Request-Type",
+    "CC-Request-Number",
+    "Termination-Cause",
+    "Requested-Action",
+)
+COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id")
+
+Wanted = dict[str, tuple[Op, Layout | None]]
+NO_UNITS: Mapping[int, bytes] = MappingProxyType({})
+
+
+class CreditControlRequest(Struct, frozen=True, gc=False):
+    """A decoded CCR: what charging gets, and what the answer repeats.
+
+    session: None for an EVENT_REQUEST. session_id_avp, proxy_infos, sub_session: AVPs as received.
+    is_command_level: units stood outside of any Multiple-Services-Credit-Control, and so will the answer's.
+    strange_units: by index of the credit, the AVP of a unit type that has no price here.
+    """
+
+    session_id_avp: bytes
+    request_type: int
+    request_number: int
+    destination_realm: str
+    destination_host: str | None
+    session: SessionRequest | None
+    proxy_infos: Sequence[bytes] = ()
+    sub_session: bytes = b""
+    is_command_level: bool = False
+    strange_units: Mapping[int, bytes] = NO_UNITS
+
+
+class _Slots(Struct, frozen=True):
+    """Where the layout of the command keeps what is read by name."""
+
+    take: Callable[[Values], tuple[Any, ...]]
+    subscriptions: int
+    extensions: int
+    information: int
+    user_name: int
+
+
+class CcrDecoder:
+    """Decodes CCRs of application 4.
+
+    preference: kinds of identity in the order in which subscribers are looked up; kinds not named come last.
+    """
+
+    def __init__(
+        self, dictionary: Dictionary, services: Services, preference: Sequence[IdentityKind] = tuple(IdentityKind)
+    ) -> None:
+        self._dictionary = dictionary
+        self._services = services
+        self._rank = {kind: rank for rank, kind in enumerate(dict.fromkeys((*preference, *IdentityKind)))}
+        self._identities: dict[bytes, Identity | None] = {}
+        self._good_information: set[bytes] = set()
+        self._compile(Compiler(dictionary))
+
+    def _compile(self, compiler: Compiler) -> None:
+        units: Wanted = dict.fromkeys(UNITS[:3], (Op.U64, None))
+        units |= {"CC-Time": (Op.U32, None), "CC-Money": (Op.RAW, None), "CC-Service-Specific-Units": (Op.RAW, None)}
+        requested, rsu = compiler.group("Requested-Service-Unit", units)
+        used, usu = compiler.group("Used-Service-Unit", units | {"Reporting-Reason": (Op.U32, None)})
+        inner: Wanted = {
+            "Requested-Service-Unit": (Op.GROUP, requested),
+            "Used-Service-Unit": (Op.GROUP, used),
+            "Rating-Group": (Op.U32, None),
+            "Service-Identifier": (Op.U32, None),
+            "Reporting-Reason": (Op.U32, None),
+        }
+        credit, mscc = compiler.group("Multiple-Services-Credit-Control", inner)
+        self._take_rsu = itemgetter(*(rsu[name] for name in UNITS))
+        self._take_usu = itemgetter(*(usu[name] for name in (*UNITS, "Reporting-Reason")))
+        self._take_mscc = itemgetter(0, *(mscc[name] for name in inner))
+        self._subscription, found = compiler.group(
+            "Subscription-Id", {"Subscription-Id-Type": (Op.U32, None), "Subscription-Id-Data": (Op.TEXT, None)}
+        )
+        self._take_subscription = itemgetter(found["Subscription-Id-Type"], found["Subscription-Id-Data"])
+        self._information, found = compiler.group("Service-Information", {"Subscription-Id": (Op.TRUSTED_RAW, None)})
+        self._in_information = found["Subscription-Id"]
+        self._compile_command(compiler, credit, requested, used)
+
+    def _compile_command(self, compiler: Compiler, credit: Layout, requested: Layout, used: Layout) -> None:
+        wanted: Wanted = dict.fromkeys(COMMAND_RAW, (Op.TRUSTED_RAW, None))
+        wanted |= dict.fromkeys(COMMAND_TEXT, (Op.TEXT, None))
+        wanted |= dict.fromkeys(COMMAND_NUMBERS, (Op.U32, None))
+        wanted |= dict.fromkeys(COMMAND_CHECKED, (Op.RAW, None))
+        wanted["Multiple-Services-Credit-Control"] = (Op.SPANNED_GROUP, credit)
+        wanted["Requested-Service-Unit"] = (Op.GROUP, requested)
+        wanted["Used-Service-Unit"] = (Op.GROUP, used)
+        self._layout, slots = compiler.layout(self._dictionary.command("CCR"), wanted)
+        self._slots = _Slots(
+            itemgetter(*(slots[name] for name in wanted)),
+            slots["Subscription-Id"],
+            slots["Subscription-Id-Extension"],
+            slots["Service-Information"],
+            slots["User-Name"],
+        )
+
+    # message ---------------------------------------------------------------------------------------
+
+    def decode(self, message: bytes) -> CreditControlRequest:
+        """Raises the MessageError that the peer must be told."""
+        try:
+            values = self._fast(message)
+            names = self._names(values)
+        except Odd:
+            strict = decode_message(message, self._dictionary)
+            values = from_avps(self._layout, strict.avps)
+            names = list(_strict_names(strict))
+        if len(names) > 1:
+            names.sort(key=self._by_preference)
+        return self._request(values, tuple(names))
+
+    def _fast(self, message: bytes) -> Values:
+        if message[HEADER_OCTETS : HEADER_OCTETS + 4] != SESSION_ID_CODE:
+            raise Odd
+        values = decode(self._layout, message, HEADER_OCTETS, len(message))
+        slots = self._slots
+        if values[slots.extensions] is not None:
+            raise Odd
+        information: Any = values[slots.information]
+        if information is not None and information not in self._good_information:
+            decode(self._information, information, VENDOR_HEADER_OCTETS, len(information))
+            if len(self._good_information) >= MEMO_LIMIT:
+                self._good_information.clear()
+            self._good_information.add(information)
+        return values
+
+    def _request(self, values: Values, identities: tuple[Identity, ...]) -> CreditControlRequest:
+        (
+            session_id, subscriptions, _, _,
+            origin_host, origin_realm, realm, host, context, _,
+            application, request_type, number, cause, action,
+            proxy_infos, sub_session, _,
+            msccs, command_rsu, command_usu,
+        ) = self._slots.take(values)  # fmt: skip
+        if application is not None and application != APPLICATION:
+            raise InvalidAvpValue(
+                f"Auth-Application-Id {application} is not that of the header", _u32(258, application)
+            )
+        if request_type == RequestType.EVENT:
+            self._check_event(action)
+            return CreditControlRequest(session_id, request_type, number, realm, host, None, proxy_infos or ())
+        is_initial = request_type == RequestType.INITIAL
+        if is_initial and self._services.find(context) is None:
+            raise ServiceContextUnknown(f"no service has the context {context!r}", _text(461, context))
+        strange: dict[int, bytes] = {}
+        fingerprint = 0
+        if msccs is None and (command_rsu is not None or command_usu is not None):
+            credits_: tuple[ServiceCredit, ...] = (self._credit(None, (), command_rsu, command_usu, None, strange, 0),)
+        elif msccs is None:
+            credits_ = ()
+        else:
+            if len(msccs) > MAX_CREDITS:
+                raise AvpOccursTooManyTimes(f"at most {MAX_CREDITS} services per request", msccs[MAX_CREDITS][0])
+            taken = []
+            for index, mscc in enumerate(msccs):
+                raw, rsu, usu, group, services, reasons = self._take_mscc(mscc)
+                fingerprint = crc32(raw, fingerprint)
+                taken.append(self._credit(group, services, rsu, usu, reasons, strange, index))
+            credits_ = tuple(taken)
+        if is_initial and not identities:
+            self._refuse_without_identity(subscriptions)
+        session = SessionRequest(
+            session_id[8 : int.from_bytes(session_id[5:8], "big")].decode(),
+            REQUEST_TYPES[request_type],
+            number,
+            fingerprint,
+            context,
+            origin_host,
+            origin_realm,
+            identities,
+            credits_,
+            cause,
+        )
+        return CreditControlRequest(
+            session_id,
+            request_type,
+            number,
+            realm,
+            host,
+            session,
+            proxy_infos or (),
+            sub_session or b"",
+            msccs is None and bool(credits_),
+            strange or NO_UNITS,
+        )
+
+    def _check_event(self, action: int | None) -> None:
+        if action is None:
+            example = example_avp(self._dictionary["Requested-Action"])
+            raise MissingAvp("an EVENT_REQUEST needs a Requested-Action", example)
+
+    # one service -----------------------------------------------------------------------------------
+
+    def _credit(
+        self,
+        group: int | None,
+        services: Sequence[int] | None,
+        rsu: Values | None,
+        usus: Sequence[Values] | None,
+        reasons: Sequence[int] | None,
+        strange: dict[int, bytes],
+        index: int,
+    ) -> ServiceCredit:
+        requested = None
+        if rsu is not None:
+            total, sent, received, seconds, money, specific = self._take_rsu(rsu)
+            other = money if money is not None else specific
+            if other is not None:
+                strange[index] = other
+            requested = ServiceUnits(_octets(total, sent, received), seconds, None, other is not None)
+        used: tuple[ServiceUnits, ...] = ()
+        if usus is not None:
+            reports = []
+            for usu in usus:
+                total, sent, received, seconds, money, specific, in_usu = self._take_usu(usu)
+                if reasons is None:
+                    reasons = in_usu
+                other = money is not None or specific is not None
+                reports.append(ServiceUnits(_octets(total, sent, received), seconds, None, other))
+            used = tuple(reports)
+        return ServiceCredit(
+            group, tuple(services) if services else (), requested, used, reasons[0] if reasons else None
+        )
+
+    # who -------------------------------------------------------------------------------------------
+
+    def _names(self, values: Values) -> list[Identity]:
+        """Every usable identity: of Subscription-Ids, else of those inside Service-Information, else of User-Name."""
+        slots = self._slots
+        names = self._usable(values[slots.subscriptions])
+        information: Any = values[slots.information]
+        if not names and information is not None:
+            inside = decode(self._information, information, VENDOR_HEADER_OCTETS, len(information))
+            names = self._usable(inside[self._in_information])
+        user_name: Any = values[slots.user_name]
+        return names or (_names_of_user(user_name) if user_name else [])
+
+    def _usable(self, subscriptions: Any) -> list[Identity]:
+        found = [self._identity(raw) for raw in subscriptions or ()]
+        return [name for name in found if name is not None]
+
+    def _by_preference(self, name: Identity) -> int:
+        return self._rank[name.kind]
+
+    def _identity(self, raw: bytes) -> Identity | None:
+        """The identity in a Subscription-Id AVP; None when its type or value is of no use."""
+        try:
+            return self._identities[raw]
+        except KeyError:
+            pass
+        values = decode(self._subscription, raw, HEADER_OCTETS_OF_AVP, len(raw))
+        name = _usable_identity(*self._take_subscription(values))
+        if len(self._identities) >= MEMO_LIMIT:
+            self._identities.clear()
+        self._identities[raw] = name
+        return name
+
+    def _refuse_without_identity(self, subscriptions: Sequence[bytes] | None) -> None:
+        if subscriptions:
+            raise InvalidAvpValue("no Subscription-Id is of a known type with a usable value", subscriptions[0])
+        raise MissingAvp("Subscription-Id is missing", example_avp(self._dictionary["Subscription-Id"]))
+
+
+def _octets(total: int | None, sent: int | None, received: int | None) -> int | None:
+    """CC-Total-Octets, else input + output; the three are never added up."""
+    if total is not None:
+        return total
+    if sent is None and received is None:
+        return None
+    return (sent or 0) + (received or 0)
+
+
+def _names_of_user(user_name: str) -> list[Identity]:
+    """A User-Name is a NAI, often IMSI@realm."""
+    local = user_name.partition("@")[0]
+    names = []
+    for kind, text in ((IdentityKind.IMSI, local), (IdentityKind.NAI, user_name)):
+        try:
+            names.append(identity(kind, text))
+        except ValueError:
+            continue
+    return names
+
+
+def _usable_identity(number: Any, text: Any) -> Identity | None:
+    try:
+        return identity(KIND_OF_TYPE[number], text)
+    except (KeyError, ValueError, AttributeError):
+        return None
+
+
+def _strict_names(strict: Message) -> list[Identity]:
+    """The same identities from what the strict codec decoded, and those of Subscription-Id-Extension."""
+    names = [_strict_identity(avp) for avp in strict.all("Subscription-Id")]
+    names += [_extended_identity(avp) for avp in strict.all("Subscription-Id-Extension")]
+    usable = [name for name in names if name is not None]
+    information = strict.first("Service-Information")
+    if not usable and information is not None:
+        usable = [name for name in map(_strict_identity, information.all("Subscription-Id")) if name is not None]
+    user_name = strict.value("User-Name")
+    return usable or (_names_of_user(user_name) if isinstance(user_name, str) else [])
+
+
+def _strict_identity(subscription: Avp) -> Identity | None:
+    kind, data = subscription.first("Subscription-Id-Type"), subscription.first("Subscription-Id-Data")
+    return _usable_identity(kind.value if kind else None, data.value if data else None)
+
+
+def _extended_identity(extension: Avp) -> Identity | None:
+    """Subscription-Id-Extension (RFC 8506 §8.58): one typed member."""
+    for member in extension.children:
+        kind = EXTENSION_KINDS.get(member.name)
+        if kind is not None and isinstance(member.value, str):
+            try:
+                return identity(kind, member.value)
+            except ValueError:
+                continue
+    return None
+
+
+def _u32(code: int, value: int) -> bytes:
+    return pack_avp(code, 0, True, value.to_bytes(4, "big"))
+
+
+def _text(code: int, value: str) -> bytes:
+    return pack_avp(code, 0, True, value.encode())

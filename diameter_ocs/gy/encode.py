@@ -1,0 +1,145 @@
+"""An Outcome to CCA bytes, Multiple-Services-Credit-Control by Multiple-Services-Credit-Control.
+
+Only AVPs of RFC 8506 and TS 32.299, in the order of their grammar: gateways drop answers that hold
+anything else with the M bit.
+"""
+
+from struct import Struct as Packer
+
+from diameter_ocs.charging.request import CreditOutcome, Outcome
+from diameter_ocs.gy.decode import CreditControlRequest
+from diameter_ocs.values.units import UnitType
+from diameter_ocs.values.verdict import Verdict
+from diameter_ocs.wire.definition import pack_avp
+from diameter_ocs.wire.header import ERROR, PROXIABLE
+from diameter_ocs.wire.result_code import RESULT_CODE_OF_VERDICT, ResultCode, is_protocol_error
+
+M = 0x40000000
+VM = 0xC0000000
+VENDOR_3GPP = 10415
+MAX_ERROR_MESSAGE = 200
+
+_HEADER = Packer(">5I").pack
+_U32 = Packer(">III").pack
+_VENDOR_U32 = Packer(">IIII").pack
+_GSU_OCTETS = Packer(">IIIIQ").pack
+_GSU_SECONDS = Packer(">IIIII").pack
+_FINAL = Packer(">IIIII").pack
+_GROUP = Packer(">II").pack
+_TYPE_AND_NUMBER = Packer(">IIIIII").pack
+
+_SUCCESS = _U32(268, M | 12, ResultCode.SUCCESS)
+
+
+class CcaEncoder:
+    """Encodes answers of one node.
+
+    has_alternatives: other nodes serve the same subscribers, so a gateway may as well ask there (3002)
+    when this one's store is out of reach.
+    """
+
+    def __init__(self, origin_host: str, origin_realm: str, *, has_alternatives: bool = False) -> None:
+        origin = pack_avp(264, 0, True, origin_host.encode()) + pack_avp(296, 0, True, origin_realm.encode())
+        self._origin_and_application = origin + _U32(258, M | 12, 4)
+        self._success = _SUCCESS + self._origin_and_application
+        self._store_code = ResultCode.UNABLE_TO_DELIVER if has_alternatives else ResultCode.UNABLE_TO_COMPLY
+
+    def result_code(self, verdict: Verdict) -> int:
+        """Command-level code of a verdict."""
+        if verdict is Verdict.SUCCESS:
+            return ResultCode.SUCCESS
+        return self._store_code if verdict is Verdict.STORE_UNAVAILABLE else RESULT_CODE_OF_VERDICT[verdict]
+
+    def encode(self, message: bytes, request: CreditControlRequest, outcome: Outcome) -> tuple[int, bytes]:
+        """Result-Code and CCA of a request; header fields are copied from `message` (RFC 6733 §6.2)."""
+        verdict = outcome.verdict
+        if request.is_command_level and verdict is Verdict.SUCCESS and outcome.credits:
+            verdict = outcome.credits[0].verdict
+        parts = [request.session_id_avp]
+        code = ResultCode.SUCCESS if verdict is Verdict.SUCCESS else self.result_code(verdict)
+        if code == ResultCode.SUCCESS:
+            parts.append(self._success)
+        else:
+            parts.append(_U32(268, M | 12, code))
+            parts.append(self._origin_and_application)
+        parts.append(_TYPE_AND_NUMBER(416, M | 12, request.request_type, 415, M | 12, request.request_number))
+        if request.sub_session:
+            parts.append(request.sub_session)
+        if code != ResultCode.SUCCESS:
+            if outcome.detail:
+                parts.append(pack_avp(281, 0, False, outcome.detail[:MAX_ERROR_MESSAGE].encode()))
+        elif request.is_command_level:
+            parts.append(_command_level(outcome.credits[0]))
+        else:
+            parts += map(encode_credit, outcome.credits)
+            parts.append(_failed(request, outcome))
+        parts.extend(request.proxy_infos)
+        body = b"".join(parts)
+        flags = message[4] & PROXIABLE | (ERROR if is_protocol_error(code) else 0)
+        return code, (_HEADER(0x01000000 | len(body) + 20, flags << 24 | 272, 4, 0, 0)[:12] + message[12:20] + body)
+
+
+def encode_credit(credit: CreditOutcome) -> bytes:
+    """One Multiple-Services-Credit-Control (RFC 8506 §8.16, TS 32.299 §7.2) with the ids that were asked for."""
+    parts = []
+    if credit.granted is not None:
+        parts.append(_granted(credit.unit, credit.granted))
+    parts += [_U32(439, M | 12, service) for service in credit.service_identifiers]
+    if credit.rating_group is not None:
+        parts.append(_U32(432, M | 12, credit.rating_group))
+    if credit.validity_seconds is not None:
+        parts.append(_U32(448, M | 12, credit.validity_seconds))
+    if credit.verdict is Verdict.SUCCESS:
+        parts.append(_SUCCESS)
+    else:
+        parts.append(_U32(268, M | 12, RESULT_CODE_OF_VERDICT[credit.verdict]))
+    if credit.granted is not None:
+        parts.append(_terms(credit))
+    body = b"".join(parts)
+    return _GROUP(456, M | len(body) + 8) + body
+
+
+def _terms(credit: CreditOutcome) -> bytes:
+    """Final-Unit-Indication, threshold and Quota-Holding-Time of a grant."""
+    terms = b""
+    if credit.final is not None:
+        terms = _FINAL(430, M | 20, 449, M | 12, credit.final)
+    if credit.threshold is not None:
+        kind = 869 if credit.unit is UnitType.OCTETS else 868
+        terms += _VENDOR_U32(kind, VM | 16, VENDOR_3GPP, min(credit.threshold, 0xFFFFFFFF))
+    if credit.holding_seconds is not None:
+        terms += _VENDOR_U32(871, VM | 16, VENDOR_3GPP, credit.holding_seconds)
+    return terms
+
+
+def _granted(unit: UnitType, units: int) -> bytes:
+    """Granted-Service-Unit with CC-Total-Octets or CC-Time."""
+    if unit is UnitType.OCTETS:
+        return _GSU_OCTETS(431, M | 24, 421, M | 16, units)
+    return _GSU_SECONDS(431, M | 20, 420, M | 12, units)
+
+
+def _command_level(credit: CreditOutcome) -> bytes:
+    """Units outside of any Multiple-Services-Credit-Control (RFC 8506 §3.2)."""
+    parts = b""
+    if credit.granted is not None:
+        parts += _granted(credit.unit, credit.granted)
+        if credit.final is not None:
+            parts += _FINAL(430, M | 20, 449, M | 12, credit.final)
+    if credit.validity_seconds is not None:
+        parts += _U32(448, M | 12, credit.validity_seconds)
+    return parts
+
+
+def _failed(request: CreditControlRequest, outcome: Outcome) -> bytes:
+    """Failed-AVP for the first group that could not be rated or whose unit type has no price (RFC 8506 §9)."""
+    for index, credit in enumerate(outcome.credits):
+        if credit.verdict is Verdict.SUCCESS:
+            continue
+        if credit.verdict is Verdict.RATING_FAILED:
+            group = _U32(432, M | 12, credit.rating_group or 0)
+            return pack_avp(279, 0, True, pack_avp(456, 0, True, group))
+        if credit.verdict is Verdict.UNIT_TYPE_UNSUPPORTED and index in request.strange_units:
+            unit = pack_avp(437, 0, True, request.strange_units[index])
+            return pack_avp(279, 0, True, pack_avp(456, 0, True, unit))
+    return b""

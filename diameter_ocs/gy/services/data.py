@@ -1,0 +1,5 @@
+"""Packet data: Gy of TS 32.251."""
+
+from diameter_ocs.gy.services.service import Service
+
+DATA = Service("data", "32251")
