@@ -32,6 +32,7 @@ class Store:
         self.old = 0
         self.fails = False
         self.countings = 0
+        self.swept_clean = asyncio.Event()
 
     async def due_sessions(self, at_ms: int, limit: int) -> list[SessionRef]:
         if self.fails:
@@ -39,6 +40,8 @@ class Store:
         return [SessionRef(f"acc-{name}", name) for name, due in self.due.items() if due <= at_ms][:limit]
 
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
+        if not self.due:
+            self.swept_clean.set()
         deleted = min(self.old, limit)
         self.old -= deleted
         return deleted
@@ -55,14 +58,12 @@ class House:
         self.store, self.clock = Store(), Clock()
         self.executed: list[ExpireSession] = []
         self.verdict = Verdict.SUCCESS
-        self.closed_one = asyncio.Semaphore(0)
         self.sweeper = Sweeper(self.store, self.execute, self.clock, **{"interval_seconds": 5} | settings)
 
     async def execute(self, command: ExpireSession) -> Outcome:
         self.executed.append(command)
         if self.verdict is Verdict.SUCCESS:
             del self.store.due[command.session_id]
-            self.closed_one.release()
         return Outcome(self.verdict)
 
 
@@ -161,8 +162,9 @@ async def test_the_loop_sweeps_until_it_is_cancelled():
     task = asyncio.create_task(house.sweeper.run())
     async with asyncio.timeout(5):
         for name in ("pgw;1", "pgw;2"):
+            house.store.swept_clean.clear()
             house.store.due[name] = 0
-            await house.closed_one.acquire()
+            await house.store.swept_clean.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
