@@ -74,10 +74,15 @@ class GatewaySession:
         if self.is_over:
             return None
         if any(now >= sent + self.habits.tx_seconds for _, sent in self.unanswered.values()):
-            return self._stop(Phase.FAILED)
+            return self.fail()
         for group in self._open_groups():
             self._note(group, group.due_by_time(now))
         return None
+
+    def fail(self) -> None:
+        """No answer will come: Credit-Control-Failure-Handling TERMINATE, the default (RFC 8506 §5.7)."""
+        if not self.is_over:
+            self._stop(Phase.FAILED)
 
     def deadline(self) -> float | None:
         """When `due` next has something to do, unless traffic or an answer comes first."""
