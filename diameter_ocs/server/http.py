@@ -37,6 +37,8 @@ class TelemetryView(Protocol):
 
     def peers(self) -> list[dict[str, Any]]: ...
 
+    def refused_peers(self) -> list[dict[str, Any]]: ...
+
 
 class Page(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -103,20 +105,40 @@ class Status(Page):
     peers: PeerCounts
 
 
-class PeerStatus(Page):
-    """One peer and its connection."""
+class PeerPage(Page):
+    """One peer and its connection, see server.peer_status.PeerStatus."""
 
     host: str
     realm: str
-    address: str
     state: str
     up: bool
+    direction: str
+    address: str
+    connected_since_ms: int | None
+    last_message_ms: int | None
+    watchdog: str
     messages_in: int
     messages_out: int
+    applications: list[int]
+    product_name: str
+    rule: str
+    detail: str
+
+
+class RefusedPeerPage(Page):
+    """A peer that was not let in; hint: the lines of the configuration that let it in."""
+
+    at_ms: int
+    host: str
+    realm: str
+    address: str
+    reason: str
+    hint: str
 
 
 class PeerList(Page):
-    peers: list[PeerStatus]
+    peers: list[PeerPage]
+    refused: list[RefusedPeerPage]
 
 
 class Problem(Page):
@@ -208,12 +230,12 @@ def _add_status(app: FastAPI, node: NodeFacts, telemetry: TelemetryView) -> None
     @app.get("/api/v1/status", tags=["status"])
     async def status() -> Status:
         """The node at a glance."""
-        return Status(version=__version__, node=node, **telemetry.status())
+        return Status.model_validate({"version": __version__, "node": node, **telemetry.status()})
 
     @app.get("/api/v1/peers", tags=["status"])
     async def peers() -> PeerList:
-        """Every peer with its state."""
-        return PeerList(peers=[PeerStatus(**peer) for peer in telemetry.peers()])
+        """Every peer with its state, and those turned away lately."""
+        return PeerList.model_validate({"peers": telemetry.peers(), "refused": telemetry.refused_peers()})
 
 
 def _add_errors(app: FastAPI) -> None:

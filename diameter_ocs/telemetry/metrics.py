@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import to_builtins
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -14,8 +15,9 @@ from diameter_ocs import __version__
 from diameter_ocs.telemetry.engine_metrics import EngineMetrics
 from diameter_ocs.telemetry.histogram import quantile
 from diameter_ocs.telemetry.meter import CreditControlMeter
-from diameter_ocs.telemetry.state_metrics import MS_PER_SECOND, StateMetrics
-from diameter_ocs.telemetry.views import PeerView, Sources
+from diameter_ocs.telemetry.peer_metrics import PeerMetrics
+from diameter_ocs.telemetry.state_metrics import MS_PER_SECOND, StateMetrics, is_up
+from diameter_ocs.telemetry.views import Sources
 
 RATE_WINDOW_SECONDS = 10.0
 """The rate shown is the mean over this time, or over the time since the last look when that is longer."""
@@ -38,8 +40,9 @@ class Telemetry:
         self.sources = Sources()
         self.meter = CreditControlMeter()
         self.engine_observer = EngineMetrics()
+        self.peer_observer = PeerMetrics()
         self.registry = CollectorRegistry(auto_describe=False)
-        for collector in (self, self.meter, self.engine_observer, StateMetrics(self.sources)):
+        for collector in (self, self.meter, self.engine_observer, self.peer_observer, StateMetrics(self.sources)):
             self.registry.register(collector)
         ProcessCollector(registry=self.registry)
 
@@ -81,7 +84,11 @@ class Telemetry:
 
     def peers(self) -> list[dict[str, Any]]:
         """Every peer, JSON-able."""
-        return [_peer(peer) for peer in _look(self.sources.peers) or ()]
+        return [to_builtins(peer) | {"up": is_up(peer)} for peer in _look(self.sources.peers) or ()]
+
+    def refused_peers(self) -> list[dict[str, Any]]:
+        """Peers that were turned away, and how to admit them, JSON-able."""
+        return [to_builtins(peer) for peer in _look(self.sources.refused_peers) or ()]
 
     def _answers(self) -> dict[str, Any]:
         total = self.meter.answers_total
@@ -110,16 +117,3 @@ class Telemetry:
 
 def _look(source: Callable[[], Any] | None) -> Any:
     return source() if source is not None else None
-
-
-def _peer(peer: PeerView) -> dict[str, Any]:
-    return {
-        "host": peer.host,
-        "realm": peer.realm,
-        "address": peer.address,
-        "state": peer.state,
-        "up": peer.up,
-        "messages_in": peer.messages_in,
-        "messages_out": peer.messages_out,
-        "watchdogs_missed": peer.watchdogs_missed,
-    }

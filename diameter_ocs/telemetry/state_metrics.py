@@ -1,16 +1,19 @@
 """Gauges of the running node, read from its parts at scrape time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from diameter_ocs.peer.machine import OPEN, State
+from diameter_ocs.peer.watchdog import WatchdogState
 from diameter_ocs.telemetry.labels import LabelBound
 from diameter_ocs.telemetry.meter import NO_RATING_GROUP
-from diameter_ocs.telemetry.views import Sources
+from diameter_ocs.telemetry.views import PeerView, Sources
 
 MS_PER_SECOND = 1000
+OPEN_STATES = frozenset(state.value for state in OPEN)
 
 Seen = TypeVar("Seen")
 
@@ -64,31 +67,17 @@ class StateMetrics:
         return family
 
     def _peer_states(self) -> Iterator[Metric]:
-        states: Counter[str] = Counter()
+        states = Counter({state.value: 0 for state in State})
+        watchdogs = Counter({state.value: 0 for state in WatchdogState})
         up: dict[str, bool] = {}
-        messages: Counter[tuple[str, str]] = Counter()
-        missed: Counter[str] = Counter()
         for peer in _read(self._sources.peers) or ():
             label = self._peers.label(peer.host)
             states[peer.state] += 1
-            up[label] = peer.up and up.get(label, True)
-            messages[label, "in"] += peer.messages_in
-            messages[label, "out"] += peer.messages_out
-            missed[label] += peer.watchdogs_missed
-        yield _family(GaugeMetricFamily, "ocs_peers", "Peers by state of their peer machine.", ("state",), states)
-        yield _family(
-            GaugeMetricFamily,
-            "ocs_peer_up",
-            "1 when the peer may exchange requests; 'other': all of them.",
-            ("peer",),
-            up,
-        )
-        yield _family(
-            CounterMetricFamily, "ocs_peer_messages", "Diameter messages by peer.", ("peer", "direction"), messages
-        )
-        yield _family(
-            CounterMetricFamily, "ocs_peer_watchdogs_missed", "Watchdog requests left unanswered.", ("peer",), missed
-        )
+            watchdogs[peer.watchdog] += is_up(peer)
+            up[label] = is_up(peer) and up.get(label, True)
+        yield _gauges("ocs_peers", "Peers by state (RFC 6733 section 5.6).", "state", states)
+        yield _gauges("ocs_peers_by_watchdog", "Open peers by state of their watchdog (RFC 3539).", "state", watchdogs)
+        yield _gauges("ocs_peer_up", "1 when the peer is open; for 'other' when all of them are.", "peer", up)
 
     def _sweeper(self) -> Iterator[Metric]:
         sweeper = self._sources.sweeper
@@ -118,14 +107,13 @@ def _read(look: Callable[[], Seen] | None) -> Seen | None:
     return look() if look is not None else None
 
 
-def _family(
-    kind: type[GaugeMetricFamily] | type[CounterMetricFamily],
-    name: str,
-    text: str,
-    labels: Sequence[str],
-    values: Mapping[str, float] | Mapping[tuple[str, str], float],
-) -> Metric:
-    family = kind(name, text, labels=labels)
+def is_up(peer: PeerView) -> bool:
+    """May requests be exchanged?"""
+    return peer.state in OPEN_STATES
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=(label,))
     for key, value in values.items():
-        family.add_metric((key,) if isinstance(key, str) else key, value)
+        family.add_metric((key,), value)
     return family

@@ -2,46 +2,26 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from diameter_ocs.storage.protocol import StoreTotals
 from diameter_ocs.values.units import UnitType
 
 
 class PeerView(Protocol):
-    """One peer, known or connected."""
+    """One peer, connected or remembered: server.peer_status.PeerStatus."""
 
     @property
     def host(self) -> str:
         """Origin-Host."""
 
     @property
-    def realm(self) -> str:
-        """Origin-Realm, '' before it is known."""
-
-    @property
-    def address(self) -> str:
-        """Where its connection comes from, '' without one."""
-
-    @property
     def state(self) -> str:
         """State of the peer machine (RFC 6733 §5.6), such as 'r-open'."""
 
     @property
-    def up(self) -> bool:
-        """May requests be exchanged?"""
-
-    @property
-    def messages_in(self) -> int:
-        """Messages read since start."""
-
-    @property
-    def messages_out(self) -> int:
-        """Messages written since start."""
-
-    @property
-    def watchdogs_missed(self) -> int:
-        """Watchdog requests it left without an answer (RFC 3539 §3.4)."""
+    def watchdog(self) -> str:
+        """State of the watchdog (RFC 3539 §3.4), such as 'okay'."""
 
 
 class CacheView(Protocol):
@@ -85,7 +65,8 @@ class Sources:
 
     inflight: requests taken and not answered. queue_length: commands waiting in the engine;
     queue_limit: where it begins to refuse. sessions_open: sessions under supervision.
-    reserved_units: (rating group, unit) -> units out at gateways. database_bytes: size on disk.
+    reserved_units: (rating group, unit) -> units out at gateways. peers and refused_peers: what the
+    peer table shows of each, shown whole on the status page. database_bytes: size on disk.
     """
 
     inflight: Callable[[], int] | None = None
@@ -95,6 +76,7 @@ class Sources:
     reserved_units: Callable[[], Mapping[tuple[int | None, UnitType], int]] | None = None
     cache: CacheView | None = None
     peers: Callable[[], Iterable[PeerView]] | None = None
+    refused_peers: Callable[[], Iterable[Any]] | None = None
     sweeper: SweeperView | None = None
     store_totals: Callable[[], StoreTotals | None] | None = None
     database_bytes: Callable[[], int | None] | None = None

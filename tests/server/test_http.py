@@ -106,14 +106,14 @@ async def test_status(port):
     assert status["node"] == {"origin_host": "ocs01.example.org", "origin_realm": "example.org"}
     assert status["answers"]["by_result_code"] == {"2001": 5, "3004": 1}
     assert status["sessions_open"] == 4
-    assert status["peers"] == {"known": 1, "up": 1}
+    assert status["peers"] == {"known": 2, "up": 1}
 
 
 async def test_peers(port):
-    (peer,) = (await port.get("/api/v1/peers")).json()["peers"]
-    assert peer["host"] == "pgw01.example.org"
-    assert peer["state"] == "r-open"
-    assert peer["up"] is True
+    shown = (await port.get("/api/v1/peers")).json()
+    seen = [(peer["host"], peer["state"], peer["up"]) for peer in shown["peers"]]
+    assert seen == [("pgw01.example.org", "r-open", True), ("pgw02.example.org", "closed", False)]
+    assert shown["refused"][0]["hint"] == "[[peers]]"
 
 
 async def test_answers_keep_what_openapi_promises(port):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from diameter_ocs.charging.request import CreditOutcome
 from diameter_ocs.errors import StoreUnavailable
+from diameter_ocs.server.peer_status import PeerStatus, RefusedPeer
 from diameter_ocs.storage.protocol import StoreTotals
 from diameter_ocs.telemetry.metrics import Telemetry
 from diameter_ocs.values.units import UnitType
@@ -29,19 +30,25 @@ class FakeCache:
         return 5
 
 
-def peer(host: str = "pgw01.example.org", **facts: object) -> SimpleNamespace:
-    """A peer as telemetry sees it."""
+def peer(host: str = "pgw01.example.org", **facts: object) -> PeerStatus:
+    """A peer as the peer table shows it."""
     seen = {
         "host": host,
         "realm": "example.org",
-        "address": "127.0.0.1:40000",
         "state": "r-open",
-        "up": True,
+        "direction": "accepted",
+        "address": "127.0.0.1:40000",
+        "connected_since_ms": 1_790_000_000_000,
+        "last_message_ms": 1_790_000_001_000,
+        "watchdog": "okay",
         "messages_in": 10,
         "messages_out": 9,
-        "watchdogs_missed": 0,
+        "applications": (4,),
+        "product_name": "pgw",
+        "rule": "*.example.org",
+        "detail": "",
     }
-    return SimpleNamespace(**(seen | facts))
+    return PeerStatus(**(seen | facts))
 
 
 def exercised(now: StoppedTime | None = None) -> Telemetry:
@@ -61,6 +68,13 @@ def exercised(now: StoppedTime | None = None) -> Telemetry:
     engine.accounts_loaded(2, 0.001)
     engine.decided_again(1)
     engine.refused(2, "queue_full")
+    peers = telemetry.peer_observer
+    peers.received("pgw01.example.org", 272, 6)
+    peers.sent("pgw01.example.org", 280, 1)
+    peers.received("pgw01.example.org", 999, 1)
+    peers.state_changed("pgw01.example.org", "r-open")
+    peers.refused(3010)
+    peers.error_answered("pgw01.example.org", 3001)
     telemetry.bind(
         inflight=lambda: 3,
         queue_length=lambda: 2,
@@ -68,7 +82,8 @@ def exercised(now: StoppedTime | None = None) -> Telemetry:
         sessions_open=lambda: 4,
         reserved_units=lambda: {(10, UnitType.OCTETS): 500, (None, UnitType.SECONDS): 30},
         cache=FakeCache(),
-        peers=lambda: [peer()],
+        peers=lambda: [peer(), peer("pgw02.example.org", state="closed", watchdog="down")],
+        refused_peers=lambda: [RefusedPeer(1_790_000_000_000, "x.y", "y", "192.0.2.1:1", "no rule", "[[peers]]")],
         sweeper=SimpleNamespace(closed=1, forgotten=2, failures=0, last_run_ms=1_790_000_005_000),
         store_totals=lambda: StoreTotals(20, 21, 4, 99),
         database_bytes=lambda: 4096,

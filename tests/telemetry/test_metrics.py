@@ -72,12 +72,16 @@ def test_labels_are_bounded(telemetry):
     for number in range(LABELS_KEPT + beyond):
         telemetry.meter.answered(f"pgw{number}", 1, 2001, 0.001)
         telemetry.meter.credit(CreditOutcome(number, granted=1), 2001)
-    telemetry.bind(peers=lambda: [peer(f"pgw{n}", up=n != LABELS_KEPT) for n in range(LABELS_KEPT + beyond)])
+    telemetry.bind(
+        peers=lambda: [
+            peer(f"pgw{n}", state="closed" if n == LABELS_KEPT else "r-open") for n in range(LABELS_KEPT + beyond)
+        ]
+    )
     assert value(telemetry, "ocs_ccr_answers_total", request_type="initial", result_code="2001", peer="other") == beyond
     assert value(telemetry, "ocs_granted_units_total", rating_group="other", unit="octets") == beyond
     assert value(telemetry, "ocs_peer_up", peer="other") == 0
     assert value(telemetry, "ocs_peer_up", peer="pgw0") == 1
-    assert value(telemetry, "ocs_peer_messages_total", peer="other", direction="in") == 10 * beyond
+    assert value(telemetry, "ocs_peers", state="r-open") == LABELS_KEPT + beyond - 1
     for name in ("ocs_ccr_answers_total", "ocs_granted_units_total", "ocs_mscc_results_total", "ocs_peer_up"):
         assert sum(key[0] == name for key in samples(telemetry)) == LABELS_KEPT + 1
 
@@ -88,12 +92,28 @@ def test_gauges_are_read_where_they_are_bound():
     assert value(telemetry, "ocs_cache_accounts") == 5
     assert value(telemetry, "ocs_cache_hits_total") == 9
     assert value(telemetry, "ocs_peers", state="r-open") == 1
+    assert value(telemetry, "ocs_peers", state="closing") == 0
+    assert value(telemetry, "ocs_peers_by_watchdog", state="okay") == 1
+    assert value(telemetry, "ocs_peers_by_watchdog", state="down") == 0
+    assert value(telemetry, "ocs_peer_up", peer="pgw02.example.org") == 0
     assert value(telemetry, "ocs_sweeper_last_run_timestamp_seconds") == 1_790_000_005
     assert value(telemetry, "ocs_store_entries") == 99
     assert value(telemetry, "ocs_reserved_units", rating_group="10", unit="octets") == 500
     assert value(telemetry, "ocs_engine_refused_total", reason="queue_full") == 2
     assert value(telemetry, "ocs_engine_refused_total", reason="store") == 0
     assert value(telemetry, "ocs_engine_batch_commands_count") == 1
+
+
+def test_messages_are_counted_by_peer_direction_and_command():
+    telemetry = exercised()
+    name = "ocs_peer_messages_total"
+    pgw = "pgw01.example.org"
+    assert value(telemetry, name, peer=pgw, direction="in", command="credit_control") == 6
+    assert value(telemetry, name, peer=pgw, direction="out", command="device_watchdog") == 1
+    assert value(telemetry, name, peer=pgw, direction="in", command="other") == 1
+    assert value(telemetry, "ocs_peer_state_changes_total", peer=pgw, state="r-open") == 1
+    assert value(telemetry, "ocs_peer_errors_answered_total", peer=pgw, result_code="3001") == 1
+    assert value(telemetry, "ocs_peers_refused_total", result_code="3010") == 1
 
 
 def test_an_empty_cache_is_shown_as_empty(telemetry):
@@ -152,7 +172,7 @@ def test_status_sums_up():
     assert status["answers"]["by_request_type"]["update"] == 2
     assert status["latency_seconds"]["p50"] == pytest.approx(0.0038)
     assert status["queue"] == {"length": 2, "limit": 100}
-    assert status["peers"] == {"known": 1, "up": 1}
+    assert status["peers"] == {"known": 2, "up": 1}
 
 
 def test_the_rate_is_that_of_the_last_seconds():
