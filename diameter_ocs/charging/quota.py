@@ -58,7 +58,7 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
     reported, used = used, max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
     if rule.treatment is Treatment.FREE:
-        spending.count_free(used)
+        spending.draw_free(used, mark)
     else:
         for held in quota.reservations:
             spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)

@@ -3,7 +3,8 @@
 Every request gets exactly one answer or, when its time is over, none: late answers crash real gateways.
 """
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Container
 from typing import Protocol
 
 import structlog
@@ -53,7 +54,7 @@ class GyApplication:
         node: Node,
         engine: Engine,
         decoder: CcrDecoder,
-        served_realms: Collection[str],
+        served_realms: Container[str],
         clock: Clock,
         settings: GySettings | None = None,
         meter: Meter | None = None,
@@ -69,6 +70,7 @@ class GyApplication:
         self.encoder = CcaEncoder(node.origin_host, node.origin_realm, has_alternatives=len(self._hosts) > 1)
         self.pending = 0
         """Requests taken and not answered yet."""
+        self._idle: asyncio.Event | None = None
 
     def handle(self, message: bytes, client: Client, arrived: float) -> None:
         """Take a CCR of an open peer. arrived: monotonic seconds when its last octet was read."""
@@ -89,6 +91,18 @@ class GyApplication:
             return
         self.pending += 1
         self.engine.submit(request.session, pending.finish, deadline)
+
+    async def drain(self) -> None:
+        """Wait until every request that was taken is answered."""
+        if self.pending:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+
+    def answered(self) -> None:
+        """One request less to answer."""
+        self.pending -= 1
+        if not self.pending and self._idle is not None:
+            self._idle.set()
 
     def _check_route(self, destination_host: str | None, destination_realm: str) -> None:
         """RFC 6733 §6.1.4: is this message for us?"""
@@ -144,7 +158,7 @@ class Pending:
 
     def finish(self, outcome: Outcome) -> None:
         """The engine's answer."""
-        self._application.pending -= 1
+        self._application.answered()
         self(outcome)
 
     def __call__(self, outcome: Outcome) -> None:

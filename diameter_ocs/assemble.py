@@ -1,0 +1,222 @@
+"""Puts a node together from its configuration: the only place that names stores and services."""
+
+import asyncio
+import gc
+from collections.abc import Container
+
+import structlog
+
+from diameter_ocs.charging.decide import Terms
+from diameter_ocs.charging.rules import ChargingRules
+from diameter_ocs.config import Config
+from diameter_ocs.config import PeerRule as PeerSetting
+from diameter_ocs.engine.engine import Engine, EngineSettings
+from diameter_ocs.errors import ConfigurationError
+from diameter_ocs.gy.application import GyApplication, GySettings
+from diameter_ocs.gy.decode import CcrDecoder
+from diameter_ocs.gy.services import ALL_SERVICES
+from diameter_ocs.peer.admission import PeerRule
+from diameter_ocs.peer.events import DisconnectCause
+from diameter_ocs.peer.node import Node
+from diameter_ocs.rating.catalogue import Catalogue
+from diameter_ocs.rating.catalogue_file import parse_catalogue
+from diameter_ocs.server.clock import Clock
+from diameter_ocs.server.http import HttpServer, NodeFacts, Readiness, create_app
+from diameter_ocs.server.sweeper import Sweeper
+from diameter_ocs.server.transport import DiameterServer, TransportSettings
+from diameter_ocs.storage import Store, open_store
+from diameter_ocs.telemetry.metrics import Telemetry
+from diameter_ocs.wire.dictionary import load_dictionary
+
+log = structlog.get_logger("ocs")
+
+DRAIN_SECONDS = 5.0
+"""For requests that were taken before the node stops."""
+
+
+class ServedRealms:
+    """Realms this node answers for: its own and configured ones, and those of admitted peers."""
+
+    def __init__(self, own: set[str], of_peers: Container[str]) -> None:
+        self._own = own
+        self._of_peers = of_peers
+
+    def __contains__(self, realm: object) -> bool:
+        return realm in self._own or realm in self._of_peers
+
+
+def load_catalogue(config: Config) -> Catalogue:
+    """The catalogue named by the configuration. Raises ConfigurationError with everything wrong in it."""
+    file = config.resolve(config.catalogue.file)
+    try:
+        text = file.read_text()
+    except OSError as error:
+        raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from None
+    return parse_catalogue(text, str(file))
+
+
+def terms_of(config: Config, catalogue: Catalogue) -> Terms:
+    """Catalogue and session rules for the engine."""
+    sessions = config.sessions
+    rules = ChargingRules(
+        sessions.validity_factor,
+        sessions.grace_seconds,
+        sessions.supervision_seconds,
+        sessions.closed_retention_seconds,
+        sessions.max_open_per_account,
+        sessions.silence,
+    )
+    return Terms(catalogue, rules)
+
+
+def store_of(config: Config) -> Store:
+    """The store named by the configuration, not opened yet."""
+    return open_store(config.store.url, busy_timeout_seconds=config.store.busy_timeout_seconds)
+
+
+def engine_of(config: Config, store: Store, telemetry: Telemetry | None = None, clock: Clock | None = None) -> Engine:
+    """An engine on an open store: for a node, and for commands that change accounts beside it."""
+    settings = EngineSettings(config.engine.queue_limit, config.engine.batch_limit, config.engine.cache_accounts)
+    terms = terms_of(config, load_catalogue(config))
+    observer = telemetry.engine_observer if telemetry is not None else None
+    return Engine(store, terms, clock or Clock(), settings, observer)
+
+
+class Ocs:
+    """A whole node. `start` raises ConfigurationError or StoreError with nothing left running; `stop` ends in order."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clock = Clock()
+        self.telemetry = Telemetry(self.clock.now, self.clock.at_ms())
+        self.dictionary = load_dictionary([config.resolve(path) for path in config.diameter.dictionaries])
+        self.store = store_of(config)
+        self.engine = engine_of(config, self.store, self.telemetry, self.clock)
+        self.application = self._application()
+        self.transport = self._transport()
+        self.sweeper = self._sweeper()
+        self.readiness = Readiness(
+            {"store": self._store_problem, "engine": self._engine_problem, "diameter": self._listen_problem},
+            self.clock.now,
+        )
+        self.http = self._http()
+        self._sweeping: asyncio.Task[None] | None = None
+        self._bind_telemetry()
+
+    async def start(self) -> None:
+        """Open the store, start the engine, listen."""
+        await self.store.open()
+        try:
+            await self.engine.start()
+            await self.http.start()
+            await self._listen()
+        except BaseException:
+            await self.stop()
+            raise
+        self._sweeping = asyncio.create_task(self.sweeper.run(), name="ocs-sweeper")
+        gc.collect()
+        gc.freeze()
+        log.info(
+            "node started",
+            origin_host=self.config.node.origin_host,
+            diameter=[str(address) for address in self.transport.addresses],
+            http=str(self.http.address),
+            store=self.store.name,
+            catalogue=self.engine.terms.catalogue.version,
+        )
+
+    async def stop(self, cause: DisconnectCause = DisconnectCause.REBOOTING) -> None:
+        """Stop accepting, finish what runs, DPR to peers, then sweeper, HTTP, engine and store."""
+        self.readiness.is_draining = True
+        if self.transport.addresses:
+            await self.transport.stop(cause)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
+            self._sweeping = None
+        await self.http.stop()
+        await self.engine.stop()
+        await self.store.close()
+        log.info("node stopped")
+
+    # parts ---------------------------------------------------------------------------------------
+
+    def _application(self) -> GyApplication:
+        config = self.config
+        decoder = CcrDecoder(self.dictionary, ALL_SERVICES, config.sessions.identity_preference)
+        settings = GySettings(config.diameter.answer_deadline_seconds, frozenset(config.node.cluster_hosts))
+        node = Node(origin_host=config.node.origin_host, origin_realm=config.node.origin_realm)
+        return GyApplication(node, self.engine, decoder, (), self.clock, settings, self.telemetry.meter)
+
+    def _transport(self) -> DiameterServer:
+        diameter, node = self.config.diameter, self.config.node
+        settings = TransportSettings(
+            origin_host=node.origin_host,
+            origin_realm=node.origin_realm,
+            product_name=node.product_name,
+            dictionary=self.dictionary,
+            listen=tuple(str(address) for address in diameter.listen),
+            rules=tuple(_rule(rule) for rule in self.config.peers),
+            watchdog_seconds=diameter.watchdog_seconds,
+            cer_timeout_seconds=diameter.cer_timeout_seconds,
+            reconnect_seconds=diameter.reconnect_seconds,
+            drain_seconds=DRAIN_SECONDS,
+            max_message_bytes=diameter.max_message_bytes,
+            max_connections=diameter.max_connections,
+            write_buffer_bytes=diameter.write_buffer_bytes,
+            stalled_reader_seconds=diameter.stalled_reader_seconds,
+        )
+        transport = DiameterServer(settings, self.application, drain=self.application.drain)
+        own = {realm.lower() for realm in (node.origin_realm, *node.served_realms)}
+        self.application.served_realms = ServedRealms(own, transport.peers.realms if node.serve_peer_realms else ())
+        return transport
+
+    def _sweeper(self) -> Sweeper:
+        return Sweeper(
+            self.store,
+            self.engine.execute,
+            self.clock,
+            interval_seconds=self.config.sessions.sweep_interval_seconds,
+            checkpoint=getattr(self.store, "checkpoint", None),
+            checkpoint_seconds=self.config.store.checkpoint_seconds,
+        )
+
+    def _http(self) -> HttpServer:
+        node = self.config.node
+        facts = NodeFacts(origin_host=node.origin_host, origin_realm=node.origin_realm)
+        return HttpServer(self.config.http.listen, create_app(facts, self.telemetry, self.readiness))
+
+    def _bind_telemetry(self) -> None:
+        self.telemetry.bind(
+            inflight=lambda: self.application.pending,
+            queue_length=lambda: self.engine.queue_length,
+            queue_limit=self.config.engine.queue_limit,
+            sessions_open=lambda: self.sweeper.totals.open_sessions if self.sweeper.totals else None,
+            cache=self.engine.cache,
+            peers=self.transport.peers.statuses,
+            sweeper=self.sweeper,
+            store_totals=lambda: self.sweeper.totals,
+        )
+
+    # life ----------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        try:
+            await self.transport.start()
+        except OSError as error:
+            raise ConfigurationError([f"diameter.listen — {error.strerror or error}"]) from error
+
+    async def _store_problem(self) -> str | None:
+        await self.store.ping()
+        return None
+
+    async def _engine_problem(self) -> str | None:
+        return None if self.engine.is_running else "not running"
+
+    async def _listen_problem(self) -> str | None:
+        return None if self.transport.addresses else "not listening"
+
+
+def _rule(rule: PeerSetting) -> PeerRule:
+    connect = str(rule.connect) if rule.connect else None
+    return PeerRule(host=rule.host, realm=rule.realm, networks=rule.networks, connect=connect)
