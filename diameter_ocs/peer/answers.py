@@ -37,7 +37,7 @@ def error_answer(request: bytes, code: int, node: Node, reason: str = "", failed
     found = _Echo(request)
     parts = [found.session_id, unsigned32(AvpCode.RESULT_CODE, code), origin(node), found.credit_control]
     if reason:
-        parts.append(text(AvpCode.ERROR_MESSAGE, reason[:MAX_ERROR_MESSAGE], flags=0))
+        parts.append(text(AvpCode.ERROR_MESSAGE, reason[:MAX_ERROR_MESSAGE], mandatory=False))
     if failed_avp:
         parts.append(octets(AvpCode.FAILED_AVP, failed_avp))
     return answer(request, b"".join(parts + found.proxy_infos), error=is_protocol_error(code))

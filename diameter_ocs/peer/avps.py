@@ -9,10 +9,8 @@ from enum import IntEnum
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from diameter_ocs.wire.definition import VENDOR_FLAG, pack_avp
 from diameter_ocs.wire.header import HEADER_OCTETS
-
-VENDOR = 0x80
-MANDATORY = 0x40
 
 _AVP = struct.Struct("!II")
 _U32 = struct.Struct("!I")
@@ -50,20 +48,19 @@ class RawAvp(NamedTuple):
     raw: bytes
 
 
-def octets(code: AvpCode, data: bytes, flags: int = MANDATORY) -> bytes:
+def octets(code: AvpCode, data: bytes, *, mandatory: bool = True) -> bytes:
     """An AVP without vendor, padded to a multiple of 4 (RFC 6733 §4.1)."""
-    length = 8 + len(data)
-    return _AVP.pack(code, flags << 24 | length) + data + bytes(-length % 4)
+    return pack_avp(code, 0, mandatory, data)
 
 
-def unsigned32(code: AvpCode, value: int, flags: int = MANDATORY) -> bytes:
+def unsigned32(code: AvpCode, value: int) -> bytes:
     """An AVP of type Unsigned32 or Enumerated without vendor."""
-    return octets(code, _U32.pack(value), flags)
+    return octets(code, _U32.pack(value))
 
 
-def text(code: AvpCode, value: str, flags: int = MANDATORY) -> bytes:
+def text(code: AvpCode, value: str, *, mandatory: bool = True) -> bytes:
     """An AVP of type UTF8String or DiameterIdentity without vendor."""
-    return octets(code, value.encode(), flags)
+    return octets(code, value.encode(), mandatory=mandatory)
 
 
 def address(code: AvpCode, ip: str) -> bytes:
@@ -78,7 +75,7 @@ def readable_avps(message: bytes) -> Iterator[RawAvp]:
     while at + 8 <= end:
         code, word = _AVP.unpack_from(message, at)
         length = word & 0xFFFFFF
-        head = 12 if word >> 24 & VENDOR else 8
+        head = 12 if word >> 24 & VENDOR_FLAG else 8
         if length < head or at + length > end:
             return
         vendor = _U32.unpack_from(message, at + 8)[0] if head == 12 else 0

@@ -67,7 +67,7 @@ class ConnCer(Event, frozen=True):
 
 
 class CeaReceived(Event, frozen=True):
-    """I-Rcv-CEA. capabilities None: the answer does not carry what a CEA must."""
+    """I-Rcv-CEA. capabilities None: it refuses us, or (code 0) does not carry what a CEA must."""
 
     code: int
     capabilities: Capabilities | None

@@ -362,7 +362,7 @@ def _refuse(peer: Peer, refusal: Refusal) -> Step:
 
 def _fault_of(peer: Peer, cea: ev.CeaReceived) -> str:
     """Process-CEA: why the connection cannot be used, empty when it can."""
-    if cea.code != ResultCode.SUCCESS:
+    if cea.code not in (0, ResultCode.SUCCESS):
         return f"the peer refused us with {cea.code} {cea.text}".rstrip()
     if cea.capabilities is None:
         return f"the CEA cannot be used: {cea.text}"

@@ -7,11 +7,14 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum
 
+from diameter_ocs.errors import MessageError
 from diameter_ocs.peer.answers import answer, origin
 from diameter_ocs.peer.avps import AvpCode, address, octets, text, unsigned32
-from diameter_ocs.peer.capabilities import RELAY
-from diameter_ocs.peer.events import DisconnectCause
+from diameter_ocs.peer.capabilities import RELAY, Capabilities
+from diameter_ocs.peer.events import CeaReceived, DisconnectCause
 from diameter_ocs.peer.node import VENDOR_3GPP, Node
+from diameter_ocs.wire.codec import Message, decode_message
+from diameter_ocs.wire.dictionary import Dictionary
 from diameter_ocs.wire.header import HEADER_OCTETS, REQUEST, pack_header
 from diameter_ocs.wire.result_code import ResultCode, is_protocol_error
 
@@ -62,7 +65,7 @@ def cea_error(
 ) -> bytes:
     """Capabilities-Exchange-Answer that refuses the peer; the connection is closed behind it."""
     body = _result(code) + origin(node) + _capabilities(node, addresses)
-    body += text(AvpCode.ERROR_MESSAGE, reason, flags=0)
+    body += text(AvpCode.ERROR_MESSAGE, reason, mandatory=False)
     if failed_avp:
         body += octets(AvpCode.FAILED_AVP, failed_avp)
     return answer(request, body, error=is_protocol_error(code))
@@ -89,6 +92,51 @@ def dpa(request: bytes, node: Node) -> bytes:
     return answer(request, _result(ResultCode.SUCCESS) + origin(node))
 
 
+def capabilities_of(message: Message) -> Capabilities:
+    """What a CER or CEA that passed its grammar says."""
+    numbers = [avp.value for name in _APPLICATION_IDS for avp in message.all(name)]
+    for group in message.all("Vendor-Specific-Application-Id"):
+        numbers += [avp.value for name in _APPLICATION_IDS for avp in group.all(name)]
+    return Capabilities(
+        _text(message, "Origin-Host"),
+        _text(message, "Origin-Realm"),
+        applications=frozenset(number for number in numbers if isinstance(number, int)),
+        security=frozenset(avp.value for avp in message.all("Inband-Security-Id") if isinstance(avp.value, int)),
+        origin_state_id=_number(message, "Origin-State-Id"),
+        vendor_id=_number(message, "Vendor-Id"),
+        product_name=_text(message, "Product-Name"),
+    )
+
+
+def cea_received(message: bytes, dictionary: Dictionary) -> CeaReceived:
+    """The event of a CEA. A faulty one counts as one that says nothing: no error is sent for an answer (§7)."""
+    try:
+        decoded = decode_message(message, dictionary)
+    except MessageError as fault:
+        return CeaReceived(0, None, fault.text)
+    code = _number(decoded, "Result-Code")
+    accepted = code == ResultCode.SUCCESS
+    return CeaReceived(code, capabilities_of(decoded) if accepted else None, _text(decoded, "Error-Message"))
+
+
+def disconnect_cause_of(message: Message) -> int:
+    """Disconnect-Cause of a DPR."""
+    return _number(message, "Disconnect-Cause")
+
+
+_APPLICATION_IDS = ("Auth-Application-Id", "Acct-Application-Id")
+
+
+def _text(message: Message, name: str) -> str:
+    value = message.value(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(message: Message, name: str) -> int:
+    value = message.value(name)
+    return value if isinstance(value, int) else 0
+
+
 def _request(command: Command, body: bytes, end_to_end: int) -> bytes:
     return pack_header(REQUEST, command, 0, 0, end_to_end, length=HEADER_OCTETS + len(body)) + body
 
@@ -107,7 +155,7 @@ def _capabilities(node: Node, addresses: Sequence[str]) -> bytes:
         (
             *(address(AvpCode.HOST_IP_ADDRESS, ip) for ip in addresses),
             unsigned32(AvpCode.VENDOR_ID, node.vendor_id),
-            text(AvpCode.PRODUCT_NAME, node.product_name, flags=0),
+            text(AvpCode.PRODUCT_NAME, node.product_name, mandatory=False),
             _origin_state(node),
             unsigned32(AvpCode.SUPPORTED_VENDOR_ID, VENDOR_3GPP),
             *(unsigned32(AvpCode.AUTH_APPLICATION_ID, application) for application in sorted(node.applications)),
