@@ -41,7 +41,8 @@ class AccountWrite(Struct, frozen=True):
     expected_version: the version everything was decided on; 0 creates the account and fails if it
     exists. account None: nothing changed, the version is only checked. On success the stored
     version is expected_version + 1 (unchanged when only checked).
-    new_identities must not exist yet; if one does, the whole write counts as stale.
+    new_identities must not exist yet; if one does, the whole write counts as stale. So it does when
+    a session of the same session_id belongs to another account.
     """
 
     account_id: str
@@ -63,6 +64,10 @@ class StoreTotals(Struct, frozen=True):
     subscribers: int
     open_sessions: int
     entries: int
+
+
+Snapshot = tuple[VersionedAccount, Sequence[Session], Sequence[Entry]]
+"""An account, its open sessions and its whole journal."""
 
 
 class Store(Protocol):
@@ -110,11 +115,14 @@ class Store(Protocol):
     ) -> Sequence[Session]:
         """Sessions by last activity, newest first."""
 
-    async def snapshot(self, account_id: str) -> tuple[VersionedAccount, Sequence[Session], Sequence[Entry]] | None:
+    async def snapshot(self, account_id: str) -> Snapshot | None:
         """Account, all its open sessions and its whole journal, all as of one moment: for the audit."""
 
     async def totals(self) -> StoreTotals:
         """How much is stored."""
+
+    async def checkpoint(self) -> None:
+        """Move what was committed to its final place, where the engine has such work. Called now and then."""
 
     async def ping(self) -> None:
         """Prove that the store answers and can be written to; raises StoreError."""

@@ -1,0 +1,173 @@
+"""The default store: one SQLite file with a write-ahead log, for one server process (3.40 or newer).
+
+Three kinds of connections, each with its own thread: one writer; one loader, so that a batch never
+waits behind a report; readers for reports and audits. A command line tool may open the same file
+meanwhile: locks come out as StoreUnavailable, its changes as stale accounts.
+"""
+
+import itertools
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from diameter_ocs.charging.session import Answer, Session
+from diameter_ocs.errors import StoreUnavailable
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.storage import sqlite_read as read
+from diameter_ocs.storage import sqlite_write as write
+from diameter_ocs.storage.migrations import Migration, migrate, packaged_migrations
+from diameter_ocs.storage.protocol import AccountWrite, Loaded, SessionRef, Snapshot, StoreTotals, Wanted
+from diameter_ocs.storage.sqlite_thread import SqliteThread
+
+PAGE_BYTES = 2048
+"""A commit writes whole pages: rows are about 600 bytes, so small pages write less around them."""
+CACHE_KIB = 64 * 1024
+LOG_BYTES_KEPT = 64 * 1024 * 1024
+"""The write-ahead log's file is written over from its start, not cut: growing a file costs more."""
+PAGES_UNTIL_OWN_CHECKPOINT = 128 * 1024 * 1024 // PAGE_BYTES
+"""Only when nobody calls checkpoint(): the log must not fill the disk."""
+DUE_UPDATES_AT_ONCE = 1000
+
+WRITER_PRAGMAS = (
+    f"PRAGMA page_size = {PAGE_BYTES}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = FAST",
+    f"PRAGMA cache_size = -{CACHE_KIB}",
+    f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}",
+    f"PRAGMA wal_autocheckpoint = {PAGES_UNTIL_OWN_CHECKPOINT}",
+)
+READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA temp_store = MEMORY", f"PRAGMA cache_size = -{CACHE_KIB // 4}")
+
+
+class SqliteStore:
+    """See Store. `migrations`: the schema of this release unless said otherwise."""
+
+    name = "sqlite"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy_timeout_seconds: float = 2.0,
+        reader_connections: int = 1,
+        migrations: Sequence[Migration] | None = None,
+    ) -> None:
+        assert reader_connections >= 1
+        self.path = str(path)
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._reader_connections = reader_connections
+        self._migrations = migrations
+        self._threads: list[SqliteThread] = []
+        self._turn = itertools.count()
+
+    async def open(self) -> None:
+        assert not self._threads, "open already"
+        _make_folder(Path(self.path))
+        steps = packaged_migrations() if self._migrations is None else self._migrations
+        try:
+            await (await self._connect()).run(_prepare_writer, steps, self.path)
+            for _ in range(1 + self._reader_connections):
+                await (await self._connect()).run(_set, READER_PRAGMAS)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        while self._threads:
+            await self._threads.pop().close()
+
+    async def load(self, wanted: Wanted) -> Loaded:
+        return await self._loader.run(read.load, wanted)
+
+    async def commit(self, writes: Sequence[AccountWrite]) -> frozenset[str]:
+        return await self._writer.run(write.commit, writes)
+
+    async def recall(self, ref: SessionRef, request_number: int, after_seq: int) -> Answer | None:
+        return await self._loader.run(read.recall, ref, request_number, after_seq)
+
+    async def due_sessions(self, at_ms: int, limit: int) -> Sequence[SessionRef]:
+        await self._writer.run(write.bring_due_up_to_date, at_ms, DUE_UPDATES_AT_ONCE)
+        return await self._reader.run(read.due_sessions, at_ms, limit)
+
+    async def forget_sessions(self, at_ms: int, limit: int) -> int:
+        return await self._writer.run(write.forget_sessions, at_ms, limit)
+
+    async def account_ids(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        return await self._reader.run(read.account_ids, after, limit)
+
+    async def entries(self, account_id: str, after_seq: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        return await self._reader.run(read.entries, account_id, after_seq, limit)
+
+    async def session_entries(self, session_id: str) -> Sequence[Entry]:
+        return await self._reader.run(read.session_entries, session_id)
+
+    async def sessions(
+        self, *, account_id: str | None = None, open_only: bool = True, limit: int = 1000
+    ) -> Sequence[Session]:
+        return await self._reader.run(read.sessions, account_id, open_only, limit)
+
+    async def snapshot(self, account_id: str) -> Snapshot | None:
+        return await self._reader.run(read.snapshot, account_id)
+
+    async def totals(self) -> StoreTotals:
+        return await self._reader.run(read.totals)
+
+    async def checkpoint(self) -> None:
+        """Copy the log into the database file: most of it beside the writer, what came meanwhile on its thread.
+
+        After that no page of the log is needed, and the next commit writes it from its start again.
+        """
+        await self._reader.run(_checkpoint)
+        await self._writer.run(_checkpoint)
+
+    async def ping(self) -> None:
+        await self._writer.run(write.beat)
+
+    @property
+    def _writer(self) -> SqliteThread:
+        return self._thread(0)
+
+    @property
+    def _loader(self) -> SqliteThread:
+        return self._thread(1)
+
+    @property
+    def _reader(self) -> SqliteThread:
+        return self._thread(2 + next(self._turn) % self._reader_connections)
+
+    def _thread(self, index: int) -> SqliteThread:
+        if index >= len(self._threads):
+            raise StoreUnavailable(f"{self.path}: the store is closed")
+        return self._threads[index]
+
+    async def _connect(self) -> SqliteThread:
+        thread = await SqliteThread.open(self.path, self._busy_timeout_seconds)
+        self._threads.append(thread)
+        return thread
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: the folder {path.parent} cannot be made ({error.strerror})") from error
+
+
+def _prepare_writer(db: sqlite3.Connection, steps: Sequence[Migration], path: str) -> None:
+    _set(db, WRITER_PRAGMAS)
+    (mode,) = db.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        raise StoreUnavailable(f"{path}: a write-ahead log is not possible here (network folder?), only {mode!r}")
+    migrate(db, steps, path)
+
+
+def _set(db: sqlite3.Connection, pragmas: Sequence[str]) -> None:
+    for pragma in pragmas:
+        db.execute(pragma).fetchall()
+
+
+def _checkpoint(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

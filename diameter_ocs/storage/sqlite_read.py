@@ -1,0 +1,165 @@
+"""Everything that is read from SQLite. Each function runs on one connection's thread."""
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec.json import encode
+
+from diameter_ocs.charging.session import Answer, Session
+from diameter_ocs.ledger.account import Subscriber
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.storage.protocol import Loaded, SessionRef, Snapshot, StoreTotals, VersionedAccount, Wanted
+from diameter_ocs.storage.records import (
+    answer_of,
+    decode_account,
+    decode_session,
+    decode_subscriber,
+    entry_of,
+    named,
+)
+
+BETWEEN_RECORDS = "\x1e"
+"""Cannot occur in JSON text, where control characters are escaped."""
+
+ENTRY_COLUMNS = (
+    "account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint, postings, outcome, reason"
+)
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """All that is read inside is of the same commit. After a failure the thread rolls back."""
+    db.execute("BEGIN")
+    yield
+    db.execute("COMMIT")
+
+
+def _records(db: sqlite3.Connection, expression: str, rest: str, wanted: Collection[Any]) -> list[str]:
+    """One text per row. All rows come as one value: a row at a time would cost a hand-over of the
+    interpreter lock each, which under load is dearer than the row."""
+    if not wanted:
+        return []
+    ids = encode(list(wanted)).decode()
+    (joined,) = db.execute(f"SELECT group_concat({expression}, char(30)) FROM {rest}", (ids,)).fetchone()  # noqa: S608
+    return joined.split(BETWEEN_RECORDS) if joined else []
+
+
+def load(db: sqlite3.Connection, wanted: Wanted) -> Loaded:
+    """See Store.load."""
+    with _one_moment(db):
+        identities = dict(_named_subscribers(db, [(kind.value, value) for kind, value in wanted.identities]))
+        sessions = _sessions_by_id(db, wanted.session_ids)
+        ids = set(wanted.accounts)
+        ids.update(ref.account_id for ref in identities.values())
+        ids.update(session.account_id for session in sessions.values())
+        accounts = _accounts(db, ids)
+    return Loaded(identities, sessions, accounts)
+
+
+def _named_subscribers(db: sqlite3.Connection, names: list[tuple[str, str]]) -> Iterator[Any]:
+    sql = (
+        "SELECT kind, i.value, account_id, subscriber_id FROM json_each(?) AS name"
+        " CROSS JOIN identities AS i ON kind = name.value ->> 0 AND i.value = name.value ->> 1"
+    )
+    return map(named, db.execute(sql, (encode(names).decode(),)).fetchall()) if names else iter(())
+
+
+def _sessions_by_id(db: sqlite3.Connection, session_ids: Collection[str]) -> dict[str, Session]:
+    rest = "json_each(?) AS wanted CROSS JOIN sessions ON session_id = wanted.value"
+    found = map(decode_session, _records(db, "state", rest, session_ids))
+    return {session.session_id: session for session in found}
+
+
+def _accounts(db: sqlite3.Connection, account_ids: Collection[str]) -> dict[str, VersionedAccount]:
+    rest = "json_each(?) AS wanted CROSS JOIN {} ON account_id = wanted.value"
+    members: dict[str, list[Subscriber]] = {}
+    for state in _records(db, "state", rest.format("subscribers"), account_ids):
+        subscriber = decode_subscriber(state)
+        members.setdefault(subscriber.account_id, []).append(subscriber)
+    accounts = {}
+    for record in _records(db, "version || ' ' || state", rest.format("accounts"), account_ids):
+        version, _, state = record.partition(" ")
+        account = decode_account(state)
+        found = tuple(sorted(members.get(account.account_id, ()), key=lambda each: each.subscriber_id))
+        accounts[account.account_id] = VersionedAccount(int(version), account, found)
+    return accounts
+
+
+def recall(db: sqlite3.Connection, ref: SessionRef, request_number: int, after_seq: int) -> Answer | None:
+    """See Store.recall. Newest first: most repeats are of a moment ago."""
+    sql = (
+        "SELECT kind, fingerprint, outcome FROM entries WHERE account_id = ? AND seq > ? AND session_id = ?"
+        " AND request_number = ? AND outcome IS NOT NULL ORDER BY seq DESC LIMIT 1"
+    )
+    row = db.execute(sql, (ref.account_id, after_seq, ref.session_id, request_number)).fetchone()
+    return None if row is None else answer_of(row[0], request_number, row[1], row[2])
+
+
+def due_sessions(db: sqlite3.Connection, at_ms: int, limit: int) -> list[SessionRef]:
+    """See Store.due_sessions. due_ms is never after expires_ms, so its index finds all of them."""
+    sql = (
+        "SELECT account_id, session_id FROM sessions WHERE status = 'open' AND due_ms <= ?1 AND expires_ms <= ?1"
+        " ORDER BY expires_ms, session_id LIMIT ?2"
+    )
+    return [SessionRef(account_id, session_id) for account_id, session_id in db.execute(sql, (at_ms, limit)).fetchall()]
+
+
+def account_ids(db: sqlite3.Connection, after: str, limit: int) -> list[str]:
+    sql = "SELECT account_id FROM accounts WHERE account_id > ? ORDER BY account_id LIMIT ?"
+    return [account_id for (account_id,) in db.execute(sql, (after, limit)).fetchall()]
+
+
+def entries(db: sqlite3.Connection, account_id: str, after_seq: int, limit: int) -> list[Entry]:
+    sql = f"SELECT {ENTRY_COLUMNS} FROM entries WHERE account_id = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+    return list(map(entry_of, db.execute(sql, (account_id, after_seq, limit)).fetchall()))
+
+
+def session_entries(db: sqlite3.Connection, session_id: str) -> list[Entry]:
+    """See Store.session_entries. The session's row says where in which journal it began."""
+    with _one_moment(db):
+        session = _sessions_by_id(db, [session_id]).get(session_id)
+        if session is None:
+            return []
+        columns = f"SELECT {ENTRY_COLUMNS} FROM entries"  # noqa: S608
+        sql = f"{columns} WHERE account_id = ? AND seq >= ? AND session_id = ? ORDER BY seq"
+        rows = db.execute(sql, (session.account_id, session.opened_seq, session_id)).fetchall()
+    return list(map(entry_of, rows))
+
+
+def sessions(db: sqlite3.Connection, account_id: str | None, open_only: bool, limit: int) -> list[Session]:
+    """See Store.sessions."""
+    filters = ["account_id = :account_id"] * (account_id is not None) + ["status = 'open'"] * open_only
+    where = " AND ".join(filters) or "1"
+    sql = f"SELECT state FROM sessions WHERE {where} ORDER BY last_ms DESC, session_id LIMIT :limit"  # noqa: S608
+    rows = db.execute(sql, {"account_id": account_id, "limit": limit}).fetchall()
+    return [decode_session(state) for (state,) in rows]
+
+
+def snapshot(db: sqlite3.Connection, account_id: str) -> Snapshot | None:
+    """See Store.snapshot."""
+    states = "SELECT state FROM sessions WHERE account_id = ? AND status = 'open' ORDER BY session_id"
+    journal = f"SELECT {ENTRY_COLUMNS} FROM entries WHERE account_id = ? ORDER BY seq"  # noqa: S608
+    with _one_moment(db):
+        account = _accounts(db, [account_id]).get(account_id)
+        if account is None:
+            return None
+        open_sessions = db.execute(states, (account_id,)).fetchall()
+        rows = db.execute(journal, (account_id,)).fetchall()
+    return account, [decode_session(state) for (state,) in open_sessions], list(map(entry_of, rows))
+
+
+def totals(db: sqlite3.Connection) -> StoreTotals:
+    """See Store.totals. Entries are never deleted, so the newest row's number is their count."""
+    with _one_moment(db):
+        return StoreTotals(
+            accounts=_number(db, "SELECT count(*) FROM accounts"),
+            subscribers=_number(db, "SELECT count(*) FROM subscribers"),
+            open_sessions=_number(db, "SELECT count(*) FROM sessions WHERE status = 'open'"),
+            entries=_number(db, "SELECT coalesce(max(rowid), 0) FROM entries"),
+        )
+
+
+def _number(db: sqlite3.Connection, sql: str) -> int:
+    return int(db.execute(sql).fetchone()[0])
