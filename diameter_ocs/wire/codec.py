@@ -81,7 +81,8 @@ class Avp(msgspec.Struct, frozen=True):
     """One AVP as received.
 
     raw: header and data with the padding that followed. value: None for a group, for an AVP no dictionary knows and
-    for one that could not be decoded; `fault` then says why. children: members of a group.
+    for one that could not be decoded. fault: why it could not, or that the number has no place in the enumeration.
+    children: members of a group.
     """
 
     code: int
@@ -183,7 +184,8 @@ def decode_message(message: bytes, dictionary: Dictionary, *, max_depth: int = M
     grammar = _grammar_for(header, avps, dictionary)
     if grammar is None:
         raise CommandUnsupported(f"command {header.command} of application {header.application}")
-    walk.findings += check(grammar, avps)
+    if walk.intact:
+        walk.findings += check(grammar, avps)
     _raise_first(walk.findings)
     return Message(header, grammar, avps)
 
@@ -205,7 +207,7 @@ def decode_lenient(message: bytes, dictionary: Dictionary, *, max_depth: int = M
         walk.findings.append(Finding(Rank.STRUCTURE, InvalidMessageLength(text)))
     avps = walk.level(HEADER_OCTETS, len(message), ())
     grammar = _grammar_for(header, avps, dictionary)
-    if grammar is not None:
+    if grammar is not None and walk.intact:
         walk.findings += check(grammar, avps)
     ordered = sorted(walk.findings, key=lambda finding: finding.rank)
     return LenientMessage(header, grammar, avps, tuple(finding.error for finding in ordered))
@@ -240,6 +242,8 @@ class _Walk:
         self.dictionary = dictionary
         self.max_depth = max_depth
         self.findings: list[Finding] = []
+        self.intact = True
+        """Whether the level read last was read to its end; of a damaged one nobody can say what is missing."""
 
     def level(self, position: int, end: int, path: tuple[AvpDefinition, ...]) -> tuple[Avp, ...]:
         """The AVPs from `position` to `end`, inside the groups of `path`."""
@@ -248,6 +252,7 @@ class _Walk:
         while position < end:
             if end - position < 8:
                 avps.append(self._damaged(position, end, path))
+                self.intact = False
                 break
             code, word = _TWO_WORDS.unpack_from(data, position)
             length, vendor, header = word & 0xFFFFFF, 0, 8
@@ -257,6 +262,7 @@ class _Walk:
                     vendor = _ONE_WORD.unpack_from(data, position + 8)[0]
             if length < header or position + length > end:
                 avps.append(self._damaged(position, end, path))
+                self.intact = False
                 break
             after = position + (length + 3 & ~3)
             raw = data[position:after]
@@ -267,15 +273,17 @@ class _Walk:
             elif definition.type is AvpType.GROUPED:
                 avps.append(self._group(definition, word >> 24, raw, start, position, path))
             else:
+                value, fault = None, None
                 try:
                     value = DECODERS[definition.type](data[start:position])
                     if definition.closed and value not in definition.values:
                         raise WrongValueError(f"{value!r} is none of its values")
-                    fault = None
                 except (WrongLengthError, WrongValueError) as reason:
-                    value, fault = None, self._undecodable(definition, word >> 24, raw, path, reason)
+                    fault = self._undecodable(definition, word >> 24, raw, path, reason)
                 avps.append(Avp(code, vendor, word >> 24, raw, definition, value, _NOTHING, fault))
             position = after
+        else:
+            self.intact = True
         return tuple(avps)
 
     def _group(
@@ -293,7 +301,7 @@ class _Walk:
         else:
             children = self.level(start, end, inner)
             grammar = self.dictionary.groups.get(definition.key)
-            if grammar is not None:
+            if grammar is not None and self.intact:
                 self.findings += check(grammar, children, inner)
         if len(self.findings) > before:
             fault = self._forgive(definition, flags, before) or fault

@@ -123,7 +123,7 @@ class _Loader:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
             self.problems.append(f"{path}: cannot be read as TOML: {fault}")
             return
-        for section in content.keys() - set(SECTIONS):
+        for section in sorted(content.keys() - set(SECTIONS)):
             self.problem(
                 path, section, f"no such section{_suggest(section, SECTIONS)}; known are {', '.join(SECTIONS)}"
             )
@@ -158,7 +158,7 @@ class _Loader:
             self.problem(path, key, 'must be a row such as { code = 1, type = "Unsigned32" }')
             return
         before = len(self.problems)
-        for extra in row.keys() - set(ROW_KEYS):
+        for extra in sorted(row.keys() - set(ROW_KEYS)):
             self.problem(path, f"{key}.{extra}", f"no such entry{_suggest(extra, ROW_KEYS)}")
         code = self._number(path, f"{key}.code", row.get("code"))
         vendor = self._number(path, f"{key}.vendor", row.get("vendor", vendor))
