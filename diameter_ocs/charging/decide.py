@@ -200,7 +200,18 @@ def _session(
 class _Step:
     """One request being decided: its book, its quotas and the answers per group."""
 
-    __slots__ = ("account", "at_ms", "book", "offer", "quotas", "request", "session", "subscriber", "terms")
+    __slots__ = (
+        "account",
+        "at_ms",
+        "book",
+        "claimants",
+        "offer",
+        "quotas",
+        "request",
+        "session",
+        "subscriber",
+        "terms",
+    )
 
     def __init__(
         self,
@@ -224,6 +235,7 @@ class _Step:
         if session is not None:
             for quota in session.quotas:
                 self.quotas[quota.rating_group, quota.service_identifiers] = quota
+        self.claimants = self._count_claimants()
 
     # the five things a request can be ------------------------------------------------------------
 
@@ -314,7 +326,7 @@ class _Step:
             return CreditOutcome(*key)
         if not is_unit_supported(wish):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
-        quota, answer = grant(self.book, quota, rule, group, wish, self._claimants(), self.at_ms)
+        quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
         self.quotas[key] = quota
         return answer
 
@@ -329,10 +341,12 @@ class _Step:
             self.quotas[key] = _empty(quota)
         return CreditOutcome(*key, Verdict.RATING_FAILED, used=units)
 
-    def _claimants(self) -> int:
-        """Who may ask from this account next: its other sessions, and every group of this one."""
+    def _count_claimants(self) -> int:
+        """Who may ask from this account next: its other sessions, and the groups that hold or want quota in this one."""
+        keys = {(asked.rating_group, asked.service_identifiers) for asked in self.request.credits if asked.requested}
+        keys.update(key for key, quota in self.quotas.items() if quota.granted)
         others = self.account.open_sessions - (self.session is not None)
-        return others + max(len(self.quotas), len(self.request.credits), 1)
+        return others + len(keys)
 
     # the whole -----------------------------------------------------------------------------------
 

@@ -86,7 +86,7 @@ class FinalUnitAction(IntEnum):
     RESTRICT_ACCESS = 2
 
 
-class CreditOutcome(Struct, frozen=True, omit_defaults=True, gc=False):
+class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """The answer to one ServiceCredit. granted None: no Granted-Service-Unit in the answer."""
 
     rating_group: int | None

@@ -1,0 +1,142 @@
+"""Whatever gateways send, the books balance: money and units neither appear nor vanish."""
+
+from diameter_ocs.ledger.audit import audit_account
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diameter_ocs.charging.decide import expire_session
+from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
+from diameter_ocs.charging.rules import Silence
+from diameter_ocs.charging.session import SessionStatus
+from diameter_ocs.ledger.account import Bucket
+from diameter_ocs.ledger.book import Book, spend_key
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.values.units import UnitType
+from tests.support.charging import AT_MS, MB, Line, ask, money, octets, report, request
+
+groups = st.sampled_from((None, 10, 10, 20, 30, 40, 99))
+amounts = st.one_of(st.none(), st.integers(0, 60 * MB))
+wishes = st.one_of(st.none(), st.builds(ServiceUnits, amounts))
+reports = st.lists(st.builds(ServiceUnits, amounts), max_size=2).map(tuple)
+credits_asked = st.builds(ServiceCredit, groups, st.just(()), wishes, reports, st.one_of(st.none(), st.integers(0, 9)))
+moves = st.tuples(
+    st.sampled_from(("I", "U", "U", "U", "T", "X")),
+    st.integers(0, 2),
+    st.integers(0, 6),
+    st.lists(credits_asked, max_size=3),
+    st.integers(0, 4_000_000),
+)
+buckets = st.builds(
+    lambda unit, remaining, priority, until, only: (unit, remaining, priority, until, only),
+    st.sampled_from((UnitType.OCTETS, UnitType.MONEY)),
+    st.integers(0, 50 * MB),
+    st.integers(0, 3),
+    st.one_of(st.none(), st.integers(1, 10_000_000)),
+    st.sampled_from(((), (), (10,), (20,))),
+)
+
+
+def with_journal(wallet: tuple[Bucket, ...], offer: str, silence: Silence) -> Line:
+    """A line whose first entry says where its buckets came from."""
+    line = Line(offer=offer, silence=silence)
+    book = Book(line.account)
+    for bucket in wallet:
+        book.add(bucket)
+    line.account = book.account()
+    line.entries = [Entry("acc-1", 1, AT_MS, "account_created", tuple(book.postings))]
+    return line
+
+
+def check_books(line: Line) -> None:
+    """The audit is clean, and what sessions hold is exactly what buckets have reserved."""
+    held: dict[str, int] = {}
+    open_sessions = [session for session in line.sessions.values() if session.status is SessionStatus.OPEN]
+    for session in line.sessions.values():
+        for quota in session.quotas:
+            for each in quota.reservations:
+                assert session.status is SessionStatus.OPEN
+                held[each.bucket_id] = held.get(each.bucket_id, 0) + each.amount
+    assert line.account.open_sessions == len(open_sessions)
+    audit = audit_account(line.account, held, line.entries, open_sessions=len(open_sessions))
+    assert audit.discrepancies == ()
+    for bucket in line.account.buckets:
+        assert bucket.reserved >= 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(buckets, max_size=4),
+    st.sampled_from(("standard", "bundle")),
+    st.sampled_from(Silence),
+    st.lists(moves, max_size=15),
+)
+def test_books_balance_after_any_sequence_of_requests(wallet, offer, silence, sequence):
+    made = tuple(
+        Bucket(f"b{index}", unit, remaining, 0, priority, 0, AT_MS + until if until else None, only)
+        for index, (unit, remaining, priority, until, only) in enumerate(wallet)
+    )
+    line = with_journal(tuple(sorted(made, key=spend_key)), offer, silence)
+    for kind, session, number, asked, wait_ms in sequence:
+        line.at_ms += wait_ms
+        session_id = f"s;1;{session}"
+        if kind == "X":
+            expire(line, session_id)
+        else:
+            types = {"I": RequestType.INITIAL, "U": RequestType.UPDATE, "T": RequestType.TERMINATION}
+            sent = request(types[kind], number, *asked, session_id=session_id)
+            before = line.account
+            decision = line.send(sent)
+            overdrawn = {b.bucket_id for b in before.buckets if b.available < 0}
+            check_grants(line, decision, overdrawn)
+        check_books(line)
+
+
+def expire(line: Line, session_id: str) -> None:
+    session = line.sessions.get(session_id)
+    if session is None:
+        return
+    offer = line.terms.catalogue.offers[line.subscriber.offer]
+    line.at_ms = max(line.at_ms, session.expires_ms)
+    decision = expire_session(line.account, session, offer, line.terms.rules, line.at_ms)
+    if decision.account is not None:
+        line.account, line.sessions[session_id] = decision.account, decision.session
+        line.entries.append(decision.entry)
+
+
+def check_grants(line: Line, decision, overdrawn) -> None:
+    """Nothing is promised that is not there, and Validity-Time is never 0."""
+    used_beyond = any(p.mark for p in (decision.entry.postings if decision.entry else ()))
+    for bucket in line.account.buckets:
+        if not used_beyond and bucket.bucket_id not in overdrawn:
+            assert bucket.available >= 0
+    for credit in decision.outcome.credits:
+        assert credit.granted is None or credit.granted > 0
+        assert credit.granted is None or credit.validity_seconds > 0
+        assert credit.threshold is None or 0 < credit.threshold <= credit.granted
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 12 * MB), min_size=1, max_size=8), st.integers(0, 40 * MB), st.data())
+def test_a_session_costs_the_same_in_whatever_slices_it_is_reported(used, bundle, data):
+    """Total charge depends on what was used, not on how often it was reported or how large the grants were."""
+
+    def run(slices: list[int]) -> dict[str, int]:
+        line = Line(octets(bundle), money(1_000_000_000))
+        line.initial(ask(10, data.draw(st.integers(0, 50 * MB))))
+        for number, part in enumerate(slices, 1):
+            line.update(number, report(10, part))
+        line.terminate(len(slices) + 1)
+        return {bucket.bucket_id: bucket.remaining for bucket in line.account.buckets}
+
+    assert run(used) == run([sum(used)])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 30 * MB), st.lists(st.integers(0, 10 * MB), min_size=1, max_size=12))
+def test_a_gateway_that_stays_within_its_grants_never_overdraws(balance, appetite):
+    line = Line(octets(balance))
+    granted = line.initial(ask()).outcome.credits[0].granted or 0
+    for number, wanted in enumerate(appetite, 1):
+        used = min(wanted, granted)
+        granted = line.update(number, report(10, used)).outcome.credits[0].granted or 0
+        assert all(bucket.available >= 0 for bucket in line.account.buckets)
