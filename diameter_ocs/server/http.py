@@ -6,7 +6,7 @@ Runs in the same event loop as the Diameter port, so every handler is a short lo
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -15,12 +15,15 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from diameter_ocs import __version__
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.server.address import Address
+from diameter_ocs.server.pages import Health, NodeFacts, PeerList, Problem, Status
+from diameter_ocs.server.readiness import Readiness
+
+__all__ = ["HttpServer", "NodeFacts", "Readiness", "create_app"]
 
 PROBLEM_JSON = "application/problem+json"
 STOP_SECONDS = 3
@@ -38,154 +41,6 @@ class TelemetryView(Protocol):
     def peers(self) -> list[dict[str, Any]]: ...
 
     def refused_peers(self) -> list[dict[str, Any]]: ...
-
-
-class Page(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class NodeFacts(Page):
-    """Who this node is."""
-
-    origin_host: str
-    origin_realm: str
-
-
-class Health(Page):
-    """status is 'ok' or 'unavailable'; reasons is empty when ok."""
-
-    status: str
-    reasons: list[str] = []
-
-
-class Answers(Page):
-    """Credit-control answers since the start."""
-
-    total: int
-    per_second: float
-    by_request_type: dict[str, int]
-    by_result_code: dict[str, int]
-    repeated_total: int
-    dropped_late_total: int
-
-
-class Latency(Page):
-    """Seconds from arrival to answer, estimated from the histogram; null before the first answer."""
-
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-class Queue(Page):
-    """Commands waiting in the engine."""
-
-    length: int | None
-    limit: int | None
-
-
-class PeerCounts(Page):
-    known: int
-    up: int
-
-
-class Status(Page):
-    """The node at a glance; null where something is not known yet."""
-
-    version: str
-    node: NodeFacts
-    uptime_seconds: float
-    sessions_open: int | None
-    requests_inflight: int | None
-    answers: Answers
-    latency_seconds: Latency
-    queue: Queue
-    commit_failures_total: int
-    refused_total: int
-    peers: PeerCounts
-
-
-class PeerPage(Page):
-    """One peer and its connection, see server.peer_status.PeerStatus."""
-
-    host: str
-    realm: str
-    state: str
-    up: bool
-    direction: str
-    address: str
-    connected_since_ms: int | None
-    last_message_ms: int | None
-    watchdog: str
-    messages_in: int
-    messages_out: int
-    applications: list[int]
-    product_name: str
-    rule: str
-    detail: str
-
-
-class RefusedPeerPage(Page):
-    """A peer that was not let in; hint: the lines of the configuration that let it in."""
-
-    at_ms: int
-    host: str
-    realm: str
-    address: str
-    reason: str
-    hint: str
-
-
-class PeerList(Page):
-    peers: list[PeerPage]
-    refused: list[RefusedPeerPage]
-
-
-class Problem(Page):
-    """An error (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str | None = None
-
-
-Check = Callable[[], Awaitable[str | None]]
-"""Looks at one part of the node; the reason why it is not ready, or None."""
-
-
-class Readiness:
-    """May this node get traffic? Asks its checks at most once a second, so that asking costs nothing."""
-
-    KEPT_SECONDS = 1.0
-    CHECK_SECONDS = 2.0
-
-    def __init__(self, checks: Mapping[str, Check], now: Callable[[], float]) -> None:
-        self._checks = dict(checks)
-        self._now = now
-        self._kept: tuple[float, list[str]] | None = None
-        self._asking = asyncio.Lock()
-        self.is_draining = False
-
-    async def reasons(self) -> list[str]:
-        """Why not, one line for each part that is not ready; empty when all are."""
-        if self.is_draining:
-            return ["draining: the node is about to stop"]
-        async with self._asking:
-            if self._kept is None or self._now() - self._kept[0] >= self.KEPT_SECONDS:
-                answers = await asyncio.gather(*(self._ask(name) for name in self._checks))
-                self._kept = self._now(), [answer for answer in answers if answer]
-        return self._kept[1]
-
-    async def _ask(self, name: str) -> str | None:
-        try:
-            async with asyncio.timeout(self.CHECK_SECONDS):
-                reason = await self._checks[name]()
-        except TimeoutError:
-            reason = f"no answer within {self.CHECK_SECONDS:g} s"
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-        return f"{name}: {reason}" if reason else None
 
 
 def create_app(node: NodeFacts, telemetry: TelemetryView, readiness: Readiness) -> FastAPI:

@@ -88,11 +88,15 @@ class Sweeper:
             await asyncio.sleep(self.pause_seconds)
 
     async def sweep_safely(self) -> Swept | None:
-        """One sweep; trouble is told once, and once more when it is over. None when the store failed."""
+        """One sweep; trouble is told once, and once more when it is over. None when it was cut short."""
         try:
             swept = await self.sweep_once()
         except StoreError as error:
             self._failed(str(error))
+            return None
+        except Exception:
+            log.exception("sweep failed by a mistake of ours")
+            self._failed("see the traceback above")
             return None
         if swept.refused:
             self._failed(f"the engine refused to close {swept.refused} sessions")

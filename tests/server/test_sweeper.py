@@ -157,6 +157,17 @@ async def test_an_engine_that_refuses_counts_as_trouble():
     assert house.sweeper.pause_seconds == 10
 
 
+async def test_a_mistake_of_ours_does_not_end_housekeeping():
+    async def checkpoint() -> None:
+        raise ValueError("a bug")
+
+    house = House(checkpoint=checkpoint, checkpoint_seconds=0)
+    with capture_logs() as logs:
+        assert await house.sweeper.sweep_safely() is None
+    assert house.sweeper.failures == 1
+    assert logs[0]["exc_info"] is True
+
+
 async def test_the_loop_sweeps_until_it_is_cancelled():
     house = House(interval_seconds=0)
     task = asyncio.create_task(house.sweeper.run())
