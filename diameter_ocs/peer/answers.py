@@ -66,7 +66,7 @@ class _Echo:
             self.session_id = octets(AvpCode.SESSION_ID, data)
         elif code == AvpCode.PROXY_INFO and len(self.proxy_infos) < MAX_PROXY_INFOS:
             self.proxy_infos.append(raw)
-        elif code in (AvpCode.CC_REQUEST_TYPE, AvpCode.CC_REQUEST_NUMBER) and len(data) == 4:
+        elif _is_request_type(code, data) or (code == AvpCode.CC_REQUEST_NUMBER and len(data) == 4):
             self._copied.setdefault(code, octets(AvpCode(code), data))
 
     @property
@@ -76,6 +76,11 @@ class _Echo:
             return b""
         copied = (self._copied.get(code, b"") for code in (AvpCode.CC_REQUEST_TYPE, AvpCode.CC_REQUEST_NUMBER))
         return unsigned32(AvpCode.AUTH_APPLICATION_ID, CREDIT_CONTROL) + b"".join(copied)
+
+
+def _is_request_type(code: int, data: bytes) -> bool:
+    """A CC-Request-Type that RFC 8506 §8.3 does not know would spoil the answer as it spoilt the request."""
+    return code == AvpCode.CC_REQUEST_TYPE and len(data) == 4 and 1 <= int.from_bytes(data, "big") <= 4
 
 
 def _is_credit_control(request: bytes) -> bool:
