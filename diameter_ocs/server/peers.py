@@ -236,6 +236,8 @@ class PeerTable:
         self.connections.add(connection)
         if connection.peer_key is not None:
             self._dial_succeeded(self._entries[connection.peer_key], connection)
+        elif self.draining:
+            connection.close("the server stops")
         elif len(self.connections) > self._max_connections:
             connection.reset(f"more than {self._max_connections} connections (diameter.max_connections)")
         else:

@@ -1,6 +1,7 @@
 """Messages on one connection: every check of RFC 6733 §7 before the application, and every bound."""
 
 import asyncio
+import socket
 
 import pytest
 from structlog.testing import capture_logs
@@ -151,6 +152,17 @@ async def test_damaged_framing_ends_the_connection_with_one_line(damage: bytes, 
         lines = await reset_by(gateway)
         assert cause in str(lines[0]["cause"])
         assert [line["event"] for line in lines] == ["peer closed" if introduced else "connection reset"]
+
+
+async def test_framing_is_ended_by_a_reset_not_by_an_orderly_close() -> None:
+    loop = asyncio.get_running_loop()
+    async with diameter_port() as port:
+        with socket.socket() as raw:
+            raw.setblocking(False)
+            await loop.sock_connect(raw, port.server.addresses[0][:2])
+            await loop.sock_sendall(raw, b"\xff" * 40)
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(loop.sock_recv(raw, 1), 10)
 
 
 async def test_what_was_whole_before_the_damage_is_still_answered() -> None:
