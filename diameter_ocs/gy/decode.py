@@ -102,6 +102,7 @@ class _Slots(Struct, frozen=True):
     """Where the layout of the command keeps what is read by name."""
 
     take: Callable[[Values], tuple[Any, ...]]
+    session_id: int
     subscriptions: int
     extensions: int
     information: int
@@ -159,6 +160,7 @@ class CcrDecoder:
         self._layout, slots = compiler.layout(self._dictionary.command("CCR"), wanted)
         self._slots = _Slots(
             itemgetter(*(slots[name] for name in wanted)),
+            slots["Session-Id"],
             slots["Subscription-Id"],
             slots["Subscription-Id-Extension"],
             slots["Service-Information"],
@@ -185,7 +187,8 @@ class CcrDecoder:
             raise Odd
         values = decode(self._layout, message, HEADER_OCTETS, len(message))
         slots = self._slots
-        if values[slots.extensions] is not None:
+        session_id: Any = values[slots.session_id]
+        if values[slots.extensions] is not None or not session_id[HEADER_OCTETS_OF_AVP:].isascii():
             raise Odd
         information: Any = values[slots.information]
         if information is not None and information not in self._good_information:
@@ -213,25 +216,12 @@ class CcrDecoder:
         is_initial = request_type == RequestType.INITIAL
         if is_initial and self._services.find(context) is None:
             raise ServiceContextUnknown(f"no service has the context {context!r}", _text(461, context))
-        strange: dict[int, bytes] = {}
-        fingerprint = 0
-        if msccs is None and (command_rsu is not None or command_usu is not None):
-            credits_: tuple[ServiceCredit, ...] = (self._credit(None, (), command_rsu, command_usu, None, strange, 0),)
-        elif msccs is None:
-            credits_ = ()
-        else:
-            if len(msccs) > MAX_CREDITS:
-                raise AvpOccursTooManyTimes(f"at most {MAX_CREDITS} services per request", msccs[MAX_CREDITS][0])
-            taken = []
-            for index, mscc in enumerate(msccs):
-                raw, rsu, usu, group, services, reasons = self._take_mscc(mscc)
-                fingerprint = crc32(raw, fingerprint)
-                taken.append(self._credit(group, services, rsu, usu, reasons, strange, index))
-            credits_ = tuple(taken)
         if is_initial and not identities:
             self._refuse_without_identity(subscriptions)
+        strange: dict[int, bytes] = {}
+        asked, fingerprint = self._asked(msccs, command_rsu, command_usu, strange)
         session = SessionRequest(
-            session_id[8 : int.from_bytes(session_id[5:8], "big")].decode(),
+            session_id[HEADER_OCTETS_OF_AVP : int.from_bytes(session_id[5:8], "big")].decode(),
             REQUEST_TYPES[request_type],
             number,
             fingerprint,
@@ -239,7 +229,7 @@ class CcrDecoder:
             origin_host,
             origin_realm,
             identities,
-            credits_,
+            asked,
             cause,
         )
         return CreditControlRequest(
@@ -251,7 +241,7 @@ class CcrDecoder:
             session,
             proxy_infos or (),
             sub_session or b"",
-            msccs is None and bool(credits_),
+            msccs is None and bool(asked),
             strange or NO_UNITS,
         )
 
@@ -259,6 +249,23 @@ class CcrDecoder:
         if action is None:
             example = example_avp(self._dictionary["Requested-Action"])
             raise MissingAvp("an EVENT_REQUEST needs a Requested-Action", example)
+
+    def _asked(
+        self, msccs: Any, command_rsu: Values | None, command_usu: Any, strange: dict[int, bytes]
+    ) -> tuple[tuple[ServiceCredit, ...], int]:
+        """What is asked and reported, service by service, and the fingerprint that tells a repeat."""
+        if msccs is None:
+            if command_rsu is None and command_usu is None:
+                return (), 0
+            return (self._credit(None, (), command_rsu, command_usu, None, strange, 0),), 0
+        if len(msccs) > MAX_CREDITS:
+            raise AvpOccursTooManyTimes(f"at most {MAX_CREDITS} services per request", msccs[MAX_CREDITS][0])
+        fingerprint, asked = 0, []
+        for index, mscc in enumerate(msccs):
+            raw, rsu, usu, group, services, reasons = self._take_mscc(mscc)
+            fingerprint = crc32(raw, fingerprint)
+            asked.append(self._credit(group, services, rsu, usu, reasons, strange, index))
+        return tuple(asked), fingerprint
 
     # one service -----------------------------------------------------------------------------------
 

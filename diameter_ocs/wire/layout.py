@@ -55,7 +55,7 @@ class Op(IntEnum):
 class Row:
     """How one AVP of a group is read. slot -1: any number may come, none is kept."""
 
-    __slots__ = ("allowed", "is_many", "layout", "op", "slot")
+    __slots__ = ("allowed", "is_many", "layout", "note", "op", "slot")
 
     def __init__(
         self, op: Op, slot: int, is_many: bool, layout: "Layout | None", allowed: frozenset[int] | None
@@ -65,6 +65,8 @@ class Row:
         self.is_many = is_many
         self.layout = layout
         self.allowed = allowed
+        self.note = int(op)
+        """How the content of a RAW is checked."""
 
 
 class Layout:
@@ -121,6 +123,9 @@ class Compiler:
             if definition.name in wanted:
                 op, inner = wanted[definition.name]
                 row = Row(op, layout.size, limit > 1, inner, self._allowed(definition))
+                if op is Op.RAW:
+                    check = self._note(definition, -1, is_many=False)
+                    row.note, row.layout = check.op, check.layout
                 slots[definition.name] = layout.size
                 layout.size += 1
             elif limit == 1 or key in grammar.required:
@@ -226,10 +231,10 @@ def decode(layout: Layout, data: bytes, pos: int, end: int, depth: int = 0) -> V
                 raise Odd
             value = _U64(data, start)[0]
         elif op == 3:
-            try:
-                value = data[start:stop].decode()
-            except UnicodeDecodeError:
-                raise Odd from None
+            text = data[start:stop]
+            if not text or not text.isascii():
+                raise Odd
+            value = text.decode("ascii")
         elif op == 4:
             assert row.layout is not None
             value = decode(row.layout, data, start, stop, depth + 1)
@@ -288,22 +293,30 @@ def _note(row: Row, op: int, data: bytes, pos: int, start: int, stop: int, depth
     elif op == Op.NOTE_ENUM:
         if size != 4 or (row.allowed is not None and _I32(data, start)[0] not in row.allowed):
             raise Odd
-    elif op in (Op.NOTE_GROUP, Op.RAW):
-        if row.layout is not None:
-            decode(row.layout, data, start, stop, depth + 1)
-        return data[pos : stop + (-(stop - pos) & 3)] if op == Op.RAW else True
+    elif op == Op.NOTE_GROUP:
+        assert row.layout is not None
+        decode(row.layout, data, start, stop, depth + 1)
+    elif op == Op.RAW:
+        _note(row, row.note, data, pos, start, stop, depth)
+        return data[pos : stop + (-(stop - pos) & 3)]
     elif op == Op.FORBIDDEN:
         raise Odd
     return True
 
 
 def from_avps(layout: Layout, avps: Sequence[Avp]) -> Values:
-    """The same values from what the strict codec decoded."""
+    """The same values from what the strict codec decoded.
+
+    Raises the fault of an AVP that would be read here: damage that the strict codec forgives for want of an
+    M bit must not make usage disappear.
+    """
     values: Values = [None] * layout.size
     for avp in avps:
         row = layout.rows.get(avp.vendor << 32 | avp.code)
         if row is None or row.slot < 0:
             continue
+        if avp.fault is not None:
+            raise avp.fault
         value = _value_of(row, avp)
         if not row.is_many:
             values[row.slot] = value
