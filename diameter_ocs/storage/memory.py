@@ -1,6 +1,7 @@
 """A store in dictionaries: for tests, simulations and trying things out. Forgets everything with its object."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from diameter_ocs.charging.session import Answer, Session, SessionStatus
 from diameter_ocs.errors import StoreError, StoreUnavailable
@@ -120,6 +121,17 @@ class MemoryStore:
             open_sessions=sum(session.status is SessionStatus.OPEN for session in self._sessions.values()),
             entries=sum(map(len, self._entries.values())),
         )
+
+    async def reserved_units(self) -> Mapping[int | None, int]:
+        units: Counter[int | None] = Counter()
+        for session in await self.sessions(limit=len(self._sessions)):
+            for quota in session.quotas:
+                for reservation in quota.reservations:
+                    units[quota.rating_group] += reservation.units
+        return dict(units)
+
+    def size_bytes(self) -> int:
+        return 0
 
     async def checkpoint(self) -> None:
         self._require_open()

@@ -1,6 +1,6 @@
 """What the engine asks of a store. Every engine passes tests/conformance/."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -120,6 +120,12 @@ class Store(Protocol):
 
     async def totals(self) -> StoreTotals:
         """How much is stored."""
+
+    async def reserved_units(self) -> Mapping[int | None, int]:
+        """Service units that the reservations of all open sessions pay for, by rating group. Reads every session."""
+
+    def size_bytes(self) -> int:
+        """How much room the records take on disk, as far as this machine can see it."""
 
     async def checkpoint(self) -> None:
         """Move what was committed to its final place, where the engine has such work. Called now and then."""

@@ -6,8 +6,9 @@ meanwhile: locks come out as StoreUnavailable, its changes as stale accounts.
 """
 
 import itertools
+import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diameter_ocs.charging.session import Answer, Session
@@ -116,6 +117,12 @@ class SqliteStore:
     async def totals(self) -> StoreTotals:
         return await self._reader.run(read.totals)
 
+    async def reserved_units(self) -> Mapping[int | None, int]:
+        return await self._reader.run(read.reserved_units)
+
+    def size_bytes(self) -> int:
+        return sum(_file_bytes(self.path + suffix) for suffix in ("", "-wal"))
+
     async def checkpoint(self) -> None:
         """Copy the log into the database file: most of it beside the writer, what came meanwhile on its thread.
 
@@ -155,6 +162,13 @@ def _make_folder(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"{path}: the folder {path.parent} cannot be made ({error.strerror})") from error
+
+
+def _file_bytes(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _prepare_writer(db: sqlite3.Connection, steps: Sequence[Migration], path: str) -> None:

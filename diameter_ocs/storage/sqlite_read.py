@@ -163,3 +163,8 @@ def totals(db: sqlite3.Connection) -> StoreTotals:
 
 def _number(db: sqlite3.Connection, sql: str) -> int:
     return int(db.execute(sql).fetchone()[0])
+
+
+def reserved_units(db: sqlite3.Connection) -> dict[int | None, int]:
+    """See Store.reserved_units."""
+    return dict(db.execute("SELECT rating_group, sum(units) FROM reservations GROUP BY rating_group").fetchall())

@@ -376,6 +376,14 @@ async def test_totals_count_what_is_stored(store: Store) -> None:
     assert await store.totals() == StoreTotals(accounts=2, subscribers=2, open_sessions=1, entries=3)
 
 
+async def test_reserved_units_are_those_of_open_sessions(store: Store) -> None:
+    assert await store.reserved_units() == {}
+    await with_accounts(store, "acc-1", "acc-2")
+    await store.commit([opening("acc-1", "s", reserve=100), opening("acc-2", "t", reserve=30)])
+    await put_sessions(store, "acc-2", session("u", "acc-2", reserved=7, status=CLOSED), session("none", "acc-2"))
+    assert await store.reserved_units() == {10: 130}
+
+
 # life ---------------------------------------------------------------------------------------------
 
 
