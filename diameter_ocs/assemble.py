@@ -107,6 +107,7 @@ class Ocs:
         """Open the store, start the engine, listen."""
         await self.store.open()
         try:
+            self.telemetry.engine_observer.start_with(await self.store.reserved_units())
             await self.engine.start()
             await self.http.start()
             await self._listen()
@@ -166,7 +167,9 @@ class Ocs:
             write_buffer_bytes=diameter.write_buffer_bytes,
             stalled_reader_seconds=diameter.stalled_reader_seconds,
         )
-        transport = DiameterServer(settings, self.application, drain=self.application.drain)
+        transport = DiameterServer(
+            settings, self.application, drain=self.application.drain, observer=self.telemetry.peer_observer
+        )
         own = {realm.lower() for realm in (node.origin_realm, *node.served_realms)}
         self.application.served_realms = ServedRealms(own, transport.peers.realms if node.serve_peer_realms else ())
         return transport
@@ -196,6 +199,9 @@ class Ocs:
             peers=self.transport.peers.statuses,
             sweeper=self.sweeper,
             store_totals=lambda: self.sweeper.totals,
+            reserved_units=self.telemetry.engine_observer.reserved_units,
+            refused_peers=lambda: self.transport.peers.refused,
+            database_bytes=self.store.size_bytes,
         )
 
     # life ----------------------------------------------------------------------------------------

@@ -342,7 +342,7 @@ class _Step:
         return CreditOutcome(*key, Verdict.RATING_FAILED, used=units)
 
     def _count_claimants(self) -> int:
-        """Who may ask from this account next: its other sessions, and the groups that hold or want quota in this one."""
+        """Who may ask from this account next: its other sessions, and groups of this one that hold or want quota."""
         keys = {(asked.rating_group, asked.service_identifiers) for asked in self.request.credits if asked.requested}
         keys.update(key for key, quota in self.quotas.items() if quota.granted)
         others = self.account.open_sessions - (self.session is not None)

@@ -118,7 +118,7 @@ class _Spending:
         for bucket, units in affordable(self.book, self.rule, self.group, self.priced_units, self.left(used), at_ms):
             self.draw(bucket, units, mark)
         if self.left(used) > 0:
-            self._below_zero(self.left(used), mark)
+            self._below_zero(self.left(used), mark or OVERUSE)
 
     def _below_zero(self, units: int, mark: str) -> None:
         bucket = self.book.last_resort(self.rule.unit, self.group, self.rule.rate is not None)

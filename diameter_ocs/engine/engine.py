@@ -332,6 +332,8 @@ class Engine:
         for work in batch.works.values():
             for ticket, outcome in work.answers:
                 self._answer(ticket, outcome)
+            for entry in work.entries:
+                self.observer.journaled(entry)
         return stale, redo
 
     def _give_up(self, batch: Batch, error: Exception) -> tuple[frozenset[str], list[Ticket]]:

@@ -2,12 +2,17 @@
 
 from typing import Protocol
 
+from diameter_ocs.ledger.journal import Entry
+
 
 class EngineObserver(Protocol):
     """Called on the event loop; must be cheap and must not raise."""
 
     def batch_committed(self, commands: int, accounts: int, seconds: float) -> None:
         """A batch is on disk. `seconds` from handing it to the store until it was durable."""
+
+    def journaled(self, entry: Entry) -> None:
+        """A journal entry of a committed batch is on disk."""
 
     def commit_failed(self, commands: int, error: Exception) -> None:
         """The store wrote nothing of a batch; its commands were refused or will be decided again."""
@@ -26,6 +31,8 @@ class Unobserved:
     """Watches nothing."""
 
     def batch_committed(self, commands: int, accounts: int, seconds: float) -> None: ...
+
+    def journaled(self, entry: Entry) -> None: ...
 
     def commit_failed(self, commands: int, error: Exception) -> None: ...
 

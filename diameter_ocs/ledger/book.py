@@ -71,7 +71,7 @@ class Book:
         """Promise, do not spend. Never more than is available."""
         bucket = self._buckets[bucket_id]
         assert 0 <= amount <= bucket.available or amount == 0
-        if amount:
+        if amount or units:
             self._move(bucket, 0, amount)
             self.postings.append(Posting(Action.RESERVE, bucket_id, amount, rating_group, units))
 
@@ -79,7 +79,7 @@ class Book:
         """Give a promise back."""
         bucket = self._buckets[bucket_id]
         assert 0 <= amount <= bucket.reserved
-        if amount:
+        if amount or units:
             self._move(bucket, 0, -amount)
             self.postings.append(Posting(Action.RELEASE, bucket_id, amount, rating_group, units))
 

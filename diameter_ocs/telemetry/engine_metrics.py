@@ -1,11 +1,12 @@
 """Counts what the engine does, for engine.observer.EngineObserver."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
+from diameter_ocs.ledger.journal import Action, Entry
 from diameter_ocs.telemetry.histogram import BATCH_COMMANDS, LATENCY_SECONDS, Histogram
-from diameter_ocs.telemetry.labels import LabelBound
+from diameter_ocs.telemetry.labels import NO_RATING_GROUP, LabelBound
 
 REFUSALS = ("queue_full", "deadline", "stopping", "store")
 """Reasons that always have a series, so that an alert sees the first one."""
@@ -23,12 +24,39 @@ class EngineMetrics:
         self._commit_failures = 0
         self._decided_again = 0
         self._reasons = LabelBound()
+        self._groups = LabelBound()
+        self._units: dict[tuple[str, str], int] = {}
+        self._reserved_before: dict[str, int] = {}
         self._refused = dict.fromkeys(map(self._reasons.label, REFUSALS), 0)
 
     def batch_committed(self, commands: int, accounts: int, seconds: float) -> None:
         self._batch_commands.observe(commands)
         self._commit_seconds.observe(seconds)
         self._accounts_written += accounts
+
+    def journaled(self, entry: Entry) -> None:
+        units = self._units
+        for posting in entry.postings:
+            if posting.units:
+                group = posting.rating_group
+                key = (posting.action.value, NO_RATING_GROUP if group is None else self._groups.label(group))
+                units[key] = units.get(key, 0) + posting.units
+
+    def reserved_units(self) -> dict[str, int]:
+        """Units out at gateways by label of the rating group: what was out at the start and moved since."""
+        net = dict(self._reserved_before)
+        for (action, group), units in self._units.items():
+            if action == Action.RESERVE.value:
+                net[group] = net.get(group, 0) + units
+            elif action == Action.RELEASE.value:
+                net[group] = net.get(group, 0) - units
+        return net
+
+    def start_with(self, reserved: Mapping[int | None, int]) -> None:
+        """Units that open sessions held when the node started, by rating group."""
+        for group, units in reserved.items():
+            label = NO_RATING_GROUP if group is None else self._groups.label(group)
+            self._reserved_before[label] = self._reserved_before.get(label, 0) + units
 
     def commit_failed(self, commands: int, error: Exception) -> None:
         self._commit_failures += 1
@@ -67,6 +95,14 @@ class EngineMetrics:
             ("ocs_engine_decided_again", "Commands decided again on newer accounts.", self._decided_again),
         ):
             yield CounterMetricFamily(name, text, value=count)
+        moved = CounterMetricFamily(
+            "ocs_ledger_units",
+            "Service units of journal postings: reserved, released, debited, free, unrated.",
+            labels=("action", "rating_group"),
+        )
+        for labels, units in self._units.items():
+            moved.add_metric(labels, units)
+        yield moved
         refused = CounterMetricFamily(
             "ocs_engine_refused", "Commands turned away before any decision.", labels=("reason",)
         )

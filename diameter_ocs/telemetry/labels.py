@@ -4,6 +4,8 @@ LABELS_KEPT = 64
 """Distinct values of one label; a scrape of all series stays well below a millisecond each."""
 OTHER = "other"
 """Stands for every value beyond the bound."""
+NO_RATING_GROUP = "none"
+"""Label of a service that names no rating group."""
 
 
 class LabelBound:

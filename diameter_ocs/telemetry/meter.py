@@ -6,12 +6,11 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 
 from diameter_ocs.charging.request import CreditOutcome
 from diameter_ocs.telemetry.histogram import LATENCY_SECONDS, Histogram, merged
-from diameter_ocs.telemetry.labels import LabelBound
+from diameter_ocs.telemetry.labels import NO_RATING_GROUP, LabelBound
 
 REQUEST_TYPES = ("unreadable", "initial", "update", "termination", "event")
 """Label of each CC-Request-Type (RFC 8506 §8.3); 0 when it could not be read."""
 UNREADABLE = 0
-NO_RATING_GROUP = "none"
 
 
 class CreditControlMeter:

@@ -9,7 +9,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from diameter_ocs.peer.machine import OPEN, State
 from diameter_ocs.peer.watchdog import WatchdogState
 from diameter_ocs.telemetry.labels import LabelBound
-from diameter_ocs.telemetry.meter import NO_RATING_GROUP
 from diameter_ocs.telemetry.views import PeerView, Sources
 
 MS_PER_SECOND = 1000
@@ -55,15 +54,11 @@ class StateMetrics:
         yield CounterMetricFamily("ocs_cache_misses", "Commands whose account had to be loaded.", value=cache.misses)
 
     def _reserved(self) -> Metric:
-        totals: Counter[tuple[str, str]] = Counter()
-        for (group, unit), units in (_read(self._sources.reserved_units) or {}).items():
-            label = NO_RATING_GROUP if group is None else self._groups.label(group)
-            totals[label, unit.value] += units
         family = GaugeMetricFamily(
-            "ocs_reserved_units", "Service units out at gateways and not reported yet.", labels=("rating_group", "unit")
+            "ocs_reserved_units", "Service units out at gateways and not reported yet.", labels=("rating_group",)
         )
-        for labels, units in totals.items():
-            family.add_metric(labels, units)
+        for group, units in (_read(self._sources.reserved_units) or {}).items():
+            family.add_metric((group,), units)
         return family
 
     def _peer_states(self) -> Iterator[Metric]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from diameter_ocs.storage.protocol import StoreTotals
-from diameter_ocs.values.units import UnitType
 
 
 class PeerView(Protocol):
@@ -65,7 +64,7 @@ class Sources:
 
     inflight: requests taken and not answered. queue_length: commands waiting in the engine;
     queue_limit: where it begins to refuse. sessions_open: sessions under supervision.
-    reserved_units: (rating group, unit) -> units out at gateways. peers and refused_peers: what the
+    reserved_units: label of the rating group -> units out at gateways. peers and refused_peers: what the
     peer table shows of each, shown whole on the status page. database_bytes: size on disk.
     """
 
@@ -73,7 +72,7 @@ class Sources:
     queue_length: Callable[[], int] | None = None
     queue_limit: int | None = None
     sessions_open: Callable[[], int | None] | None = None
-    reserved_units: Callable[[], Mapping[tuple[int | None, UnitType], int]] | None = None
+    reserved_units: Callable[[], Mapping[str, int]] | None = None
     cache: CacheView | None = None
     peers: Callable[[], Iterable[PeerView]] | None = None
     refused_peers: Callable[[], Iterable[Any]] | None = None

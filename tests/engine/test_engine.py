@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from diameter_ocs.storage.audit import audit_store
 from msgspec import structs
 
 from diameter_ocs.charging.commands import ExpireSession
 from diameter_ocs.charging.request import RequestType
 from diameter_ocs.ledger.account import Status
 from diameter_ocs.recharge.commands import AddSubscriber, Credit, NewSubscriber, OpenAccount, SetAccountStatus
+from diameter_ocs.storage.audit import audit_store
 from diameter_ocs.storage.memory import MemoryStore
 from diameter_ocs.values.verdict import Verdict
 from tests.support.charging import MB, ask, money, octets, report, request
@@ -71,8 +71,8 @@ async def engine(store, clock, counts):
 
 
 async def remaining(store, account_id="acc-1", bucket="data"):
-    snapshot = await store.snapshot(account_id)
-    return next(each for each in snapshot.account.account.buckets if each.bucket_id == bucket)
+    found, _, _ = await store.snapshot(account_id)
+    return next(each for each in found.account.buckets if each.bucket_id == bucket)
 
 
 async def test_a_session_from_start_to_end(engine, store):

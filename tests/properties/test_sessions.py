@@ -1,6 +1,5 @@
 """Whatever gateways send, the books balance: money and units neither appear nor vanish."""
 
-from diameter_ocs.ledger.audit import audit_account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +8,7 @@ from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUni
 from diameter_ocs.charging.rules import Silence
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.ledger.account import Bucket
+from diameter_ocs.ledger.audit import audit_account
 from diameter_ocs.ledger.book import Book, spend_key
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.values.units import UnitType
@@ -57,7 +57,7 @@ def check_books(line: Line) -> None:
                 assert session.status is SessionStatus.OPEN
                 held[each.bucket_id] = held.get(each.bucket_id, 0) + each.amount
     assert line.account.open_sessions == len(open_sessions)
-    audit = audit_account(line.account, held, line.entries, open_sessions=len(open_sessions))
+    audit = audit_account(line.account, len(open_sessions), held, line.entries)
     assert audit.discrepancies == ()
     for bucket in line.account.buckets:
         assert bucket.reserved >= 0

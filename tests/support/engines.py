@@ -8,6 +8,7 @@ from diameter_ocs.engine.commands import Command
 from diameter_ocs.engine.engine import Engine, EngineSettings
 from diameter_ocs.errors import StoreUnavailable
 from diameter_ocs.ledger.account import Bucket
+from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.recharge.commands import NewSubscriber, OpenAccount
 from diameter_ocs.storage.memory import MemoryStore
 from diameter_ocs.storage.protocol import AccountWrite, Loaded, Store, Wanted
@@ -70,6 +71,8 @@ class Counts:
     def batch_committed(self, commands: int, accounts: int, seconds: float) -> None:
         self.batches.append(commands)
 
+    def journaled(self, entry: Entry) -> None: ...
+
     def commit_failed(self, commands: int, error: Exception) -> None:
         self.failed += commands
 
@@ -109,5 +112,5 @@ def collect(engine: Engine, commands: Sequence[Command], deadline: float = float
 async def until(condition, seconds: float = 10.0) -> None:
     """Let the loop run until something is true."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0)

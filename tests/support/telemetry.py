@@ -80,7 +80,7 @@ def exercised(now: StoppedTime | None = None) -> Telemetry:
         queue_length=lambda: 2,
         queue_limit=100,
         sessions_open=lambda: 4,
-        reserved_units=lambda: {(10, UnitType.OCTETS): 500, (None, UnitType.SECONDS): 30},
+        reserved_units=lambda: {"10": 500, "none": 30},
         cache=FakeCache(),
         peers=lambda: [peer(), peer("pgw02.example.org", state="closed", watchdog="down")],
         refused_peers=lambda: [RefusedPeer(1_790_000_000_000, "x.y", "y", "192.0.2.1:1", "no rule", "[[peers]]")],

@@ -98,7 +98,7 @@ def test_gauges_are_read_where_they_are_bound():
     assert value(telemetry, "ocs_peer_up", peer="pgw02.example.org") == 0
     assert value(telemetry, "ocs_sweeper_last_run_timestamp_seconds") == 1_790_000_005
     assert value(telemetry, "ocs_store_entries") == 99
-    assert value(telemetry, "ocs_reserved_units", rating_group="10", unit="octets") == 500
+    assert value(telemetry, "ocs_reserved_units", rating_group="10") == 500
     assert value(telemetry, "ocs_engine_refused_total", reason="queue_full") == 2
     assert value(telemetry, "ocs_engine_refused_total", reason="store") == 0
     assert value(telemetry, "ocs_engine_batch_commands_count") == 1

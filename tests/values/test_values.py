@@ -90,5 +90,6 @@ def test_what_is_no_identity(kind, value):
 
 
 def test_new_names_are_unique_and_sort_by_time():
-    names = [new_id("acc", 1_790_000_000_000 + step) for step in range(1000)]
+    names = [new_id("acc", 1_790_000_000_000 + step, 7) for step in range(1000)]
     assert names == sorted(set(names))
+    assert new_id("acc", 1, 2) != new_id("acc", 1, 3)
