@@ -18,7 +18,7 @@ MAX_LAYOUTS = 64
 """Layouts remembered at most; a server has about one per request type and kind of grant."""
 RESULT_CODE, REQUEST_NUMBER, MSCC, RATING_GROUP, GRANTED, FINAL_UNITS = 268, 415, 456, 432, 431, 430
 TOTAL_OCTETS = 421
-GROUPED = {MSCC, GRANTED}
+GROUPED = frozenset({MSCC, GRANTED})
 VENDOR_FLAG = 0x80
 ABSENT = -1
 """Stands for a value that the answer does not have."""
@@ -50,8 +50,14 @@ class Place(NamedTuple):
     length: int
 
 
-def places(message: bytes, start: int = HEADER_OCTETS, end: int = 0, path: tuple[int, ...] = ()) -> Iterator[Place]:
-    """Every AVP of a message, those of credit control's groups after their group.
+def places(
+    message: bytes,
+    start: int = HEADER_OCTETS,
+    end: int = 0,
+    path: tuple[int, ...] = (),
+    groups: frozenset[int] = GROUPED,
+) -> Iterator[Place]:
+    """Every AVP of a message; after one of `groups` (AVP codes of the IETF) what is inside.
 
     Raises InvalidAvpLength where the lengths do not add up.
     """
@@ -65,8 +71,8 @@ def places(message: bytes, start: int = HEADER_OCTETS, end: int = 0, path: tuple
             raise InvalidAvpLength(f"AVP {code} at octet {start} says it has {size} octets")
         place = Place((*path, code), start + head, size - head)
         yield place
-        if code in GROUPED and head == 8 and size > head:
-            yield from places(message, place.offset, start + size, place.path)
+        if code in groups and head == 8 and size > head:
+            yield from places(message, place.offset, start + size, place.path, groups)
         start += size + 3 & ~3
 
 

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, cast
 
 from diameter_ocs.errors import FramingLost, MessageError
 from diameter_ocs.simulator import message as wire_message
@@ -90,8 +90,7 @@ class Connection(asyncio.Protocol):
     # Transport -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         address = transport.get_extra_info("sockname")[0]
         self._request(CAPABILITIES_EXCHANGE, wire_message.capabilities(self.origin, address))
         self._arm(self.settings.handshake_seconds, lambda: self.abort("no answer to the CER"))

@@ -47,6 +47,12 @@ class Histogram:
         self.total += 1
         self.counts[bucket_of(value if value < LARGEST else LARGEST)] += 1
 
+    def add(self, other: "Histogram") -> None:
+        """Take all values of another one in."""
+        self.largest = max(self.largest, other.largest)
+        self.total += other.total
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+
     def percentile(self, per_100_000: int) -> int:
         """The value that so many of 100,000 do not exceed: 50_000 is the median, 99_900 is p99.9. 0 when empty."""
         wanted = -(-self.total * per_100_000 // 100_000)
