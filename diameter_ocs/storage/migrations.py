@@ -51,8 +51,9 @@ def read_migrations(folder: Traversable) -> list[Migration]:
 
 def migrate(db: sqlite3.Connection, steps: Sequence[Migration], path: str) -> None:
     """Apply what is missing. Raises SchemaTooNew, StoreCorrupt, sqlite3.Error."""
-    _refuse_foreign_database(db, path)
+    db.execute("BEGIN IMMEDIATE")
     db.execute(BOOKKEEPING)
+    db.execute("COMMIT")
     for step in steps:
         db.execute("BEGIN IMMEDIATE")
         if step.number not in _compared(db, steps, path):
@@ -60,7 +61,8 @@ def migrate(db: sqlite3.Connection, steps: Sequence[Migration], path: str) -> No
         db.execute("COMMIT")
 
 
-def _refuse_foreign_database(db: sqlite3.Connection, path: str) -> None:
+def refuse_foreign_database(db: sqlite3.Connection, path: str) -> None:
+    """Before anything is written: neither something else than a database nor that of another program."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if tables and "schema_migrations" not in tables:
         raise StoreCorrupt(f"{path}: is the database of another program (its tables: {', '.join(sorted(tables)[:5])})")

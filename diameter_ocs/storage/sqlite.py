@@ -16,8 +16,9 @@ from diameter_ocs.errors import StoreUnavailable
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.storage import sqlite_read as read
 from diameter_ocs.storage import sqlite_write as write
-from diameter_ocs.storage.migrations import Migration, migrate, packaged_migrations
+from diameter_ocs.storage.migrations import Migration, migrate, packaged_migrations, refuse_foreign_database
 from diameter_ocs.storage.protocol import AccountWrite, Loaded, SessionRef, Snapshot, StoreTotals, Wanted
+from diameter_ocs.storage.sqlite_errors import PRIMARY_CODE
 from diameter_ocs.storage.sqlite_thread import SqliteThread
 
 PAGE_BYTES = 2048
@@ -29,10 +30,10 @@ LOG_BYTES_KEPT = 64 * 1024 * 1024
 PAGES_UNTIL_OWN_CHECKPOINT = 128 * 1024 * 1024 // PAGE_BYTES
 """Only when nobody calls checkpoint(): the log must not fill the disk."""
 DUE_UPDATES_AT_ONCE = 1000
+SWITCHES_TRIED = 20
 
 WRITER_PRAGMAS = (
     f"PRAGMA page_size = {PAGE_BYTES}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
@@ -172,11 +173,29 @@ def _file_bytes(path: str) -> int:
 
 
 def _prepare_writer(db: sqlite3.Connection, steps: Sequence[Migration], path: str) -> None:
+    refuse_foreign_database(db, path)
     _set(db, WRITER_PRAGMAS)
-    (mode,) = db.execute("PRAGMA journal_mode").fetchone()
+    mode = _write_ahead(db)
     if mode != "wal":
         raise StoreUnavailable(f"{path}: a write-ahead log is not possible here (network folder?), only {mode!r}")
     migrate(db, steps, path)
+
+
+def _write_ahead(db: sqlite3.Connection) -> str:
+    """Switch to a write-ahead log; the mode that the database then has.
+
+    The switch itself does not wait for another process that makes the same database at this moment;
+    an exclusive transaction does.
+    """
+    for _ in range(SWITCHES_TRIED):
+        try:
+            return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("COMMIT")
+    return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
 
 
 def _set(db: sqlite3.Connection, pragmas: Sequence[str]) -> None:

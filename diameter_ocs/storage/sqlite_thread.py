@@ -1,9 +1,11 @@
 """One SQLite connection with its thread, as an awaitable way to run whole functions there.
 
 aiosqlite awaits a thread change per statement; a batch of writes must cost one. aiosqlite has no
-public call for that, so its `_execute` is used here, and nowhere else.
+public call for that, and none to wait for the thread of a failed connection, so its `_execute` and
+`_thread` are used here, and nowhere else.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -38,6 +40,7 @@ class SqliteThread:
         try:
             return cls(path, await connecting)
         except sqlite3.Error as error:
+            await asyncio.to_thread(connecting._thread.join)  # it still reports to this loop
             raise store_error(error, path) from error
 
     async def run(self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
@@ -47,7 +50,7 @@ class SqliteThread:
         """
         if self._is_closed:
             raise StoreUnavailable(f"{self._path}: the store is closed")
-        execute: Callable[..., Awaitable[T]] = self._connection._execute  # the one private name, see above
+        execute: Callable[..., Awaitable[T]] = self._connection._execute
         return await execute(self._guarded, function, *args, **kw)
 
     async def close(self) -> None:

@@ -1,0 +1,78 @@
+"""Schema steps: applied once, in order, all or nothing; refused when they do not fit."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from diameter_ocs.errors import SchemaTooNew, StoreCorrupt, StoreError
+from diameter_ocs.storage.migrations import Migration, packaged_migrations, split_statements
+from diameter_ocs.storage.sqlite import SqliteStore
+
+NEXT = len(packaged_migrations()) + 1
+EXTRA = Migration(
+    NEXT, f"{NEXT:03d}_extra.sql", "CREATE TABLE extra (n INTEGER) STRICT;\nINSERT INTO extra VALUES (1);\n"
+)
+
+
+async def open_with(path: Path, steps: list[Migration] | None = None) -> None:
+    store = SqliteStore(path, migrations=steps)
+    try:
+        await store.open()
+    finally:
+        await store.close()
+
+
+def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+    db = sqlite3.connect(path)
+    try:
+        return db.execute(sql).fetchall()
+    finally:
+        db.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ocs.db"
+
+
+async def test_every_step_is_applied_once_and_recorded(path: Path) -> None:
+    for _ in range(2):
+        await open_with(path)
+    recorded = rows(path, "SELECT number, name, checksum FROM schema_migrations")
+    assert recorded == [(step.number, step.name, step.checksum) for step in packaged_migrations()]
+
+
+async def test_a_newer_release_adds_what_is_missing(path: Path) -> None:
+    await open_with(path)
+    await open_with(path, [*packaged_migrations(), EXTRA])
+    assert rows(path, "SELECT n FROM extra") == [(1,)]
+
+
+async def test_a_database_of_a_newer_release_is_refused(path: Path) -> None:
+    await open_with(path, [*packaged_migrations(), EXTRA])
+    with pytest.raises(SchemaTooNew, match=rf"ocs\.db: has schema {NEXT} .*newer release"):
+        await open_with(path)
+
+
+async def test_a_changed_step_is_refused(path: Path) -> None:
+    await open_with(path, [*packaged_migrations(), EXTRA])
+    changed = Migration(EXTRA.number, EXTRA.name, EXTRA.text + "-- edited\n")
+    with pytest.raises(StoreCorrupt, match=rf"{EXTRA.name} is not the one of this release"):
+        await open_with(path, [*packaged_migrations(), changed])
+
+
+async def test_a_step_that_fails_leaves_nothing(path: Path) -> None:
+    await open_with(path)
+    broken = Migration(EXTRA.number, EXTRA.name, EXTRA.text + "INSERT INTO nowhere VALUES (1);\n")
+    with pytest.raises(StoreError, match="nowhere"):
+        await open_with(path, [*packaged_migrations(), broken])
+    assert rows(path, "SELECT name FROM sqlite_schema WHERE name = 'extra'") == []
+    await open_with(path, [*packaged_migrations(), EXTRA])
+    assert rows(path, "SELECT n FROM extra") == [(1,)]
+
+
+def test_a_trigger_is_one_statement() -> None:
+    trigger = "CREATE TRIGGER x BEFORE DELETE ON t\nBEGIN\n    SELECT raise(ABORT, 'a;b');\nEND;\n"
+    text = "-- why\nCREATE TABLE t (n);\n\n" + trigger
+    assert [each.strip().splitlines()[-1] for each in split_statements(text)] == ["CREATE TABLE t (n);", "END;"]
