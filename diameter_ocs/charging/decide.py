@@ -424,13 +424,16 @@ class _Step:
     def _supervision(self, session: Session, outcome: Outcome) -> int:
         """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""
         rules = self.terms.rules
-        if not any(quota.granted for quota in self.quotas.values()):
+        running = [key for key, quota in self.quotas.items() if quota.granted]
+        if not running:
             return rules.supervision_seconds
         longest = max((answer.validity_seconds or 0 for answer in outcome.credits), default=0)
         supervised = longest * rules.validity_factor + rules.grace_seconds if longest else 0
-        answered = {(answer.rating_group, answer.service_identifiers) for answer in outcome.credits}
-        others_run = any(quota.granted for key, quota in self.quotas.items() if key not in answered)
-        return max(supervised, session.supervised_seconds) if others_run else supervised
+        if len(running) <= len(outcome.credits):
+            answered = {(answer.rating_group, answer.service_identifiers) for answer in outcome.credits}
+            if answered.issuperset(running):
+                return supervised
+        return max(supervised, session.supervised_seconds)
 
 
 def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:

@@ -133,16 +133,19 @@ def affordable(
     book: Book, rule: GroupRule, group: int, priced_before: int, wanted: int, at_ms: int
 ) -> Iterator[tuple[Bucket, int]]:
     """Buckets in spend order with the units each pays for, up to `wanted` in all."""
-    for bucket in book.spendable(rule.unit, group, rule.rate is not None, at_ms):
+    unit, rate = rule.unit, rule.rate
+    for bucket in book.buckets():
         if wanted <= 0:
             return
-        if bucket.unit is UnitType.MONEY:
-            assert rule.rate is not None
-            units = units_affordable(rule.rate, priced_before, bucket.available, wanted)
-            priced_before += units
+        if bucket.unit is unit:
+            units = min(bucket.remaining - bucket.reserved, wanted)
+        elif rate is not None and bucket.unit is UnitType.MONEY:
+            units = units_affordable(rate, priced_before, bucket.remaining - bucket.reserved, wanted)
         else:
-            units = min(max(bucket.available, 0), wanted)
-        if units > 0:
+            continue
+        if units > 0 and bucket.is_usable(group, at_ms):
+            if bucket.unit is UnitType.MONEY:
+                priced_before += units
             wanted -= units
             yield bucket, units
 

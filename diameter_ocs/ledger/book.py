@@ -4,8 +4,6 @@ Spend order: unit buckets before money, then priority, then earlier expiry, then
 their buckets in this order, so choosing what pays is one walk.
 """
 
-from collections.abc import Iterator
-
 from diameter_ocs.ledger.account import Account, Bucket
 from diameter_ocs.ledger.journal import Action, Posting
 from diameter_ocs.values.units import UnitType
@@ -38,12 +36,9 @@ class Book:
     def has(self, bucket_id: str) -> bool:
         return bucket_id in self._buckets
 
-    def spendable(self, unit: UnitType, rating_group: int, with_money: bool, at_ms: int) -> Iterator[Bucket]:
-        """Buckets that this rating group may draw on now, in spend order."""
-        for bucket in tuple(self._buckets.values()):
-            fits = bucket.unit is unit or (with_money and bucket.unit is UnitType.MONEY)
-            if fits and bucket.is_usable(rating_group, at_ms):
-                yield bucket
+    def buckets(self) -> tuple[Bucket, ...]:
+        """In spend order, as they stand now."""
+        return tuple(self._buckets.values())
 
     def expire(self, at_ms: int) -> None:
         """Write off buckets whose time is over. A bucket with an open reservation waits for its session."""

@@ -31,6 +31,8 @@ class Action(Enum):
     UNRATED = "unrated"
     """No bucket moves: usage that no tariff priced, kept for the operator."""
 
+    __hash__ = object.__hash__  # members are singletons; the hash of Enum is a slow function
+
 
 class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One movement.

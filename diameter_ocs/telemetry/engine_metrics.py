@@ -25,7 +25,7 @@ class EngineMetrics:
         self._decided_again = 0
         self._reasons = LabelBound()
         self._groups = LabelBound()
-        self._units: dict[tuple[str, str], int] = {}
+        self._units: dict[tuple[Action, str], int] = {}
         self._reserved_before: dict[str, int] = {}
         self._refused = dict.fromkeys(map(self._reasons.label, REFUSALS), 0)
 
@@ -39,16 +39,16 @@ class EngineMetrics:
         for posting in entry.postings:
             if posting.units:
                 group = posting.rating_group
-                key = (posting.action.value, NO_RATING_GROUP if group is None else self._groups.label(group))
+                key = (posting.action, NO_RATING_GROUP if group is None else self._groups.label(group))
                 units[key] = units.get(key, 0) + posting.units
 
     def reserved_units(self) -> dict[str, int]:
         """Units out at gateways by label of the rating group: what was out at the start and moved since."""
         net = dict(self._reserved_before)
         for (action, group), units in self._units.items():
-            if action == Action.RESERVE.value:
+            if action is Action.RESERVE:
                 net[group] = net.get(group, 0) + units
-            elif action == Action.RELEASE.value:
+            elif action is Action.RELEASE:
                 net[group] = net.get(group, 0) - units
         return net
 
@@ -100,8 +100,8 @@ class EngineMetrics:
             "Service units of journal postings: reserved, released, debited, free, unrated.",
             labels=("action", "rating_group"),
         )
-        for labels, units in self._units.items():
-            moved.add_metric(labels, units)
+        for (action, group), units in self._units.items():
+            moved.add_metric((action.value, group), units)
         yield moved
         refused = CounterMetricFamily(
             "ocs_engine_refused", "Commands turned away before any decision.", labels=("reason",)

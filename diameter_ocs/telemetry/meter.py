@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from diameter_ocs.charging.request import CreditOutcome
 from diameter_ocs.telemetry.histogram import LATENCY_SECONDS, Histogram, merged
 from diameter_ocs.telemetry.labels import NO_RATING_GROUP, LabelBound
+from diameter_ocs.values.units import UnitType
 
 REQUEST_TYPES = ("unreadable", "initial", "update", "termination", "event")
 """Label of each CC-Request-Type (RFC 8506 §8.3); 0 when it could not be read."""
@@ -21,8 +22,8 @@ class CreditControlMeter:
         self._groups = LabelBound()
         self._answers: dict[tuple[int, int, str], int] = {}
         self._results: dict[tuple[int, str], int] = {}
-        self._granted: dict[tuple[str, str], int] = {}
-        self._used: dict[tuple[str, str], int] = {}
+        self._granted: dict[tuple[str, UnitType], int] = {}
+        self._used: dict[tuple[str, UnitType], int] = {}
         self._latency = [Histogram(LATENCY_SECONDS) for _ in REQUEST_TYPES]
         self._repeated = 0
         self._dropped_late = 0
@@ -43,7 +44,7 @@ class CreditControlMeter:
         result = (result_code, label)
         self._results[result] = self._results.get(result, 0) + 1
         if outcome.granted or outcome.used:
-            units = (label, outcome.unit.value)
+            units = (label, outcome.unit)
             self._granted[units] = self._granted.get(units, 0) + (outcome.granted or 0)
             self._used[units] = self._used.get(units, 0) + outcome.used
 
@@ -131,8 +132,8 @@ class CreditControlMeter:
             ("ocs_used_units", "Service units reported by gateways and charged.", self._used),
         ):
             family = CounterMetricFamily(name, text, labels=("rating_group", "unit"))
-            for key, count in units.items():
-                family.add_metric(key, count)
+            for (group, unit), count in units.items():
+                family.add_metric((group, unit.value), count)
             yield family
 
 

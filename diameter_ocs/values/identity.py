@@ -16,6 +16,8 @@ class IdentityKind(Enum):
     NAI = "nai"
     PRIVATE = "private"
 
+    __hash__ = object.__hash__  # members are singletons; the hash of Enum is a slow function
+
 
 class Identity(NamedTuple):
     """One name by which the network knows a subscriber."""

@@ -12,6 +12,8 @@ class UnitType(Enum):
     MONEY = "money"
     """Millionths of the account's currency unit: 0.02 EUR is 20,000."""
 
+    __hash__ = object.__hash__  # members are singletons; the hash of Enum is a slow function
+
 
 OCTET_SIZES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 DURATIONS = {"S": 1, "M": 60, "MIN": 60, "H": 3600, "D": 86_400}

@@ -31,3 +31,5 @@ class Verdict(Enum):
     CONFLICT = "conflict"
     """An administrative command met something that is already there."""
     NOT_FOUND = "not_found"
+
+    __hash__ = object.__hash__  # members are singletons; the hash of Enum is a slow function
