@@ -73,14 +73,16 @@ class LiveSession:
         self._skip_to(until)
 
     async def wait_validity(self) -> None:
-        """Until the next Validity-Time of the session ends."""
+        """Until the next Validity-Time of the session ends, as if a trickle kept Quota-Holding-Time off."""
         ends = [
             group.valid_until
             for group in self.model.groups.values()
             if group.valid_until is not None and group.phase in (GroupPhase.ACTIVE, GroupPhase.RESTRICTED)
         ]
         if ends:
-            await self.idle(max(0.0, min(ends) - self.now()))
+            self._skip_to(min(ends))
+            self.model.due(self.now())
+            await self.settle()
 
     async def end(self, cause: TerminationCause = TerminationCause.LOGOUT) -> None:
         """Close the session."""

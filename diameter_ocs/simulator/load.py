@@ -30,6 +30,7 @@ from diameter_ocs.wire.framing import MAX_MESSAGE_OCTETS
 from diameter_ocs.wire.header import HEADER_OCTETS, PROXIABLE, REQUEST, RETRANSMIT, Header
 
 TICK_SECONDS = 0.001
+"""How often the schedule is looked at: latencies contain up to this much of the generator itself."""
 PROGRESS_SECONDS = 0.25
 CONNECT_SECONDS = 10.0
 MAX_SENDS = 5

@@ -62,7 +62,7 @@ NEEDS: Mapping[Deed, tuple[str, ...]] = {
     Deed.END: ("session",),
 }
 MAY: Mapping[Deed, tuple[str, ...]] = {
-    Deed.START: ("groups",),
+    Deed.START: ("groups", "lose_answer"),
     Deed.USE: ("lose_answer",),
     Deed.END: ("lose_answer",),
 }

@@ -1,0 +1,215 @@
+"""Runs scenario files against servers and reports step by step what held and what did not."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, to_builtins
+
+from diameter_ocs.simulator.connection import Address
+from diameter_ocs.simulator.credit import Reported, SessionBooks
+from diameter_ocs.simulator.dialect import DIALECTS, Origin
+from diameter_ocs.simulator.gateway import Gateway
+from diameter_ocs.simulator.group import GroupPhase, Habits
+from diameter_ocs.simulator.live_session import LiveSession
+from diameter_ocs.simulator.scenario_file import NO_GROUP, Deed, Expectation, Scenario, Step, load_scenario
+
+RECONNECT_SECONDS = 10.0
+
+
+class StepReport(Struct, frozen=True):
+    """One step: what it was, whether all held, and if not, why."""
+
+    number: int
+    text: str
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+
+class GroupTotals(Struct, frozen=True):
+    """The gateway's books of one session and rating group, in octets."""
+
+    session_id: str
+    rating_group: str
+    granted: int
+    answered: int
+    unanswered: int
+    refused: int
+    doubtful: int
+
+
+class ScenarioReport(Struct, frozen=True):
+    """A whole scenario. `books` is for the conservation check and is not part of the JSON."""
+
+    name: str
+    ok: bool
+    seconds: float
+    steps: tuple[StepReport, ...]
+    totals: tuple[GroupTotals, ...]
+    books: SessionBooks
+
+    def as_json(self) -> dict[str, Any]:
+        content: dict[str, Any] = to_builtins(
+            {name: getattr(self, name) for name in self.__struct_fields__ if name != "books"}
+        )
+        return content
+
+
+async def run_scenario(
+    file: Path | Scenario,
+    servers: Sequence[Address],
+    origin: Origin | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
+) -> ScenarioReport:
+    """Play a scenario against servers.
+
+    Raises ConfigurationError for a wrong file, NoAnswer when no server takes the connection. After
+    a step that failed the others are still played, because sessions have to be closed.
+    """
+    scenario = file if isinstance(file, Scenario) else load_scenario(file)
+    started = time.monotonic()
+    gateway = Gateway(servers, origin)
+    await gateway.start()
+    player = _Player(scenario, gateway)
+    reports = []
+    try:
+        for number, step in enumerate(scenario.steps, 1):
+            reports.append(await player.play(number, step))
+            if on_step is not None:
+                on_step(reports[-1])
+        await player.end_all()
+    finally:
+        await gateway.stop()
+    return ScenarioReport(
+        name=scenario.name,
+        ok=all(report.ok for report in reports),
+        seconds=round(time.monotonic() - started, 3),
+        steps=tuple(reports),
+        totals=tuple(player.totals()),
+        books=player.books(),
+    )
+
+
+class _Player:
+    """Plays the steps of one scenario."""
+
+    def __init__(self, scenario: Scenario, gateway: Gateway) -> None:
+        self.gateway = gateway
+        dialect = DIALECTS[scenario.dialect]
+        habits = Habits(
+            obeys_threshold=dialect.habits.obeys_threshold,
+            exhausted_percent=dialect.habits.exhausted_percent,
+            overuses=scenario.overuse,
+            merges=not scenario.parallel,
+        )
+        self.sessions = {
+            name: LiveSession(gateway, subscriber, number, dialect, habits)
+            for number, (name, subscriber) in enumerate(scenario.sessions.items(), 1)
+        }
+        by_id = {live.session_id: live for live in self.sessions.values()}
+        unknown = gateway.on_server_request
+        gateway.on_server_request = lambda command, session_id, group: (
+            by_id[session_id].server_request(command, group)
+            if session_id in by_id
+            else unknown(command, session_id, group)
+        )
+
+    async def play(self, number: int, step: Step) -> StepReport:
+        """One step and a look at what came of it."""
+        resent = self.gateway.counters.resends
+        try:
+            passed = await self._do(step)
+        except TimeoutError:
+            return StepReport(number, str(step), False, (f"no connection within {RECONNECT_SECONDS:.0f} s",))
+        live = self.sessions.get(step.session)
+        reasons = list(_group_mismatches(step.expect, live, passed)) if live is not None else []
+        if live is not None:
+            reasons += _session_mismatches(step.expect, live)
+        resent = self.gateway.counters.resends - resent
+        if step.expect.resent is not None and resent != step.expect.resent:
+            reasons.append(f"{resent} requests were sent again, expected {step.expect.resent}")
+        return StepReport(number, str(step), not reasons, tuple(reasons))
+
+    async def _do(self, step: Step) -> dict[int | None, int]:
+        if step.lose_answer:
+            self.gateway.lose_next_answer()
+        if step.deed is Deed.DROP_CONNECTION:
+            self.gateway.drop_connections()
+        elif step.deed is Deed.RECONNECT:
+            await self._reconnect()
+        else:
+            return await self._do_in_session(step, self.sessions[step.session])
+        return {}
+
+    async def _reconnect(self) -> None:
+        """Let a line that was just cut be noticed, then wait for the next one."""
+        await asyncio.sleep(0)
+        await self.gateway.wait_open(RECONNECT_SECONDS)
+
+    async def _do_in_session(self, step: Step, live: LiveSession) -> dict[int | None, int]:
+        if step.deed is Deed.START:
+            await live.start(step.groups)
+        elif step.deed is Deed.USE:
+            return await live.use(step.octets)
+        elif step.deed is Deed.IDLE:
+            await live.idle(step.seconds)
+        elif step.deed is Deed.WAIT_VALIDITY:
+            await live.wait_validity()
+        else:
+            await live.end()
+        return {}
+
+    async def end_all(self) -> None:
+        """Leave no session open on the server."""
+        for live in self.sessions.values():
+            await live.end()
+
+    def books(self) -> dict[str, dict[int | None, Reported]]:
+        return {live.session_id: dict(live.model.books.groups) for live in self.sessions.values()}
+
+    def totals(self) -> Iterator[GroupTotals]:
+        for session_id, groups in self.books().items():
+            for group, book in groups.items():
+                yield GroupTotals(
+                    session_id, _name(group), book.granted, book.answered, book.unanswered, book.refused, book.doubtful
+                )
+
+
+def _session_mismatches(expect: Expectation, live: LiveSession) -> Iterator[str]:
+    model = live.model
+    if expect.result is not None and model.result_code != expect.result:
+        yield f"the result is {model.result_code}, expected {expect.result}"
+    if expect.phase is not None and model.phase.value != expect.phase:
+        yield f"the session is {model.phase.value}, expected {expect.phase}"
+
+
+def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int | None, int]) -> Iterator[str]:
+    groups = live.model.groups
+    named = {*expect.groups, *expect.granted, *expect.final, *expect.refused, *expect.stopped} - groups.keys()
+    for group in named:
+        yield f"group {_name(group)} is not part of the session"
+    for group, code in expect.groups.items():
+        if group in groups and groups[group].result_code != code:
+            yield f"group {_name(group)} got {groups[group].result_code}, expected {code}"
+    for group, code in expect.refused.items():
+        if group in groups and (groups[group].phase is not GroupPhase.STOPPED or groups[group].result_code != code):
+            seen = f"{groups[group].phase.value} with {groups[group].result_code}"
+            yield f"group {_name(group)} is {seen}, expected it refused with {code}"
+    for group, comparison in expect.granted.items():
+        if group in groups and not comparison.holds(groups[group].quota):
+            yield f"group {_name(group)} was granted {groups[group].quota:,} octets, expected {comparison}"
+    for group, comparison in expect.passed.items():
+        if not comparison.holds(passed.get(group, 0)):
+            yield f"{passed.get(group, 0):,} octets of group {_name(group)} passed, expected {comparison}"
+    for group in expect.final:
+        if group in groups and groups[group].final is None:
+            yield f"group {_name(group)} has no final units"
+    for group in expect.stopped:
+        if group in groups and groups[group].phase is not GroupPhase.STOPPED:
+            yield f"group {_name(group)} is {groups[group].phase.value}, expected it stopped"
+
+
+def _name(group: int | None) -> str:
+    return NO_GROUP if group is None else str(group)
