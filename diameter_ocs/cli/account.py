@@ -1,0 +1,195 @@
+"""`ocs account`: wallets with their buckets and subscribers."""
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diameter_ocs.cli import node, options
+from diameter_ocs.cli.failure import wrong_option
+from diameter_ocs.cli.output import console, print_json
+
+if TYPE_CHECKING:
+    from diameter_ocs.config import Config
+    from diameter_ocs.ledger.account import Bucket
+    from diameter_ocs.storage.protocol import VersionedAccount
+
+app = typer.Typer(help="Accounts: balances, and the subscribers that spend them.", no_args_is_help=True)
+
+AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account id.")]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Its id; made up when left out.")] = None,
+    name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
+    balance: options.Balance = None,
+    data: options.Data = None,
+    valid_days: options.ValidDays = None,
+    rating_group: options.RatingGroups = None,
+    priority: options.DataPriority = 100,
+    msisdn: options.Msisdn = None,
+    imsi: options.Imsi = None,
+    nai: options.Nai = None,
+    sip: options.Sip = None,
+    private: options.Private = None,
+    offer: Annotated[str | None, typer.Option("--offer", help="Offer of the first subscriber.")] = None,
+    reason: options.Reason = "ocs account create",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Open an account, with a balance and a first subscriber if you like.
+
+    Example: ocs account create acme --balance 10.00 --data "5 GB" --valid-days 30
+    --msisdn 49151000001 --offer prepaid-data
+    """
+    from diameter_ocs.assemble import load_catalogue
+    from diameter_ocs.cli.recharging import buckets, new_subscriber
+    from diameter_ocs.recharge.commands import OpenAccount
+    from diameter_ocs.server.clock import Clock
+    from diameter_ocs.values.identity import new_id
+
+    loaded = node.settings(context, config)
+    catalogue, at_ms = load_catalogue(loaded), Clock().at_ms()
+    names = options.identities(msisdn, imsi, nai, sip, private)
+    command = OpenAccount(
+        account_id=options.record_id("ACCOUNT", account) if account else new_id("acc", at_ms, secrets.randbits(64)),
+        currency=catalogue.currency,
+        name=name,
+        buckets=buckets(balance, data, valid_days, rating_group, priority, at_ms),
+        subscribers=(new_subscriber(names, offer, catalogue, at_ms),) if names or offer else (),
+        reason=reason,
+    )
+    node.succeeded(node.run(node.execute(loaded, command)))
+    _print(node.run(_load(loaded, command.account_id)), as_json)
+
+
+@app.command()
+def show(
+    context: typer.Context, account: AccountId, config: options.ConfigFile = None, as_json: options.AsJson = False
+) -> None:
+    """Show an account: its buckets and its subscribers."""
+    loaded = node.settings(context, config)
+    _print(node.run(_load(loaded, account)), as_json)
+
+
+@app.command("list")
+def list_accounts(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="How many to show at most.")] = 100,
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List accounts by id."""
+    from diameter_ocs.cli import lookup, views
+
+    loaded = node.settings(context, config)
+
+    async def load() -> "list[VersionedAccount]":
+        async with node.opened(loaded) as store:
+            return await lookup.accounts(store, limit)
+
+    found = node.run(load())
+    if as_json:
+        print_json([views.account_facts(each) for each in found])
+    else:
+        console().print(views.account_table(found))
+
+
+@app.command()
+def credit(
+    context: typer.Context,
+    account: AccountId,
+    balance: options.Balance = None,
+    data: options.Data = None,
+    valid_days: options.ValidDays = None,
+    rating_group: options.RatingGroups = None,
+    priority: options.DataPriority = 100,
+    reason: options.Reason = "ocs account credit",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Add money or data. Every --data makes a bucket of its own.
+
+    Example: ocs account credit acme --balance 5.00
+    """
+    from diameter_ocs.cli.recharging import buckets
+    from diameter_ocs.server.clock import Clock
+
+    if balance is None and not data:
+        raise wrong_option("--balance", "say what to add: --balance or --data")
+    loaded = node.settings(context, config)
+    before = node.run(_load(loaded, account))
+    taken = [bucket.bucket_id for bucket in before.account.buckets]
+    added = buckets(balance, data, valid_days, rating_group, priority, Clock().at_ms(), taken)
+    node.run(_credit(loaded, account, added, reason))
+    _print(node.run(_load(loaded, account)), as_json)
+
+
+@app.command()
+def block(
+    context: typer.Context,
+    account: AccountId,
+    reason: options.Reason = "ocs account block",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Refuse service to every subscriber of an account, open sessions at their next request."""
+    _set_status(context, account, "blocked", reason, config, as_json)
+
+
+@app.command()
+def unblock(
+    context: typer.Context,
+    account: AccountId,
+    reason: options.Reason = "ocs account unblock",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Serve a blocked account again."""
+    _set_status(context, account, "active", reason, config, as_json)
+
+
+def _set_status(
+    context: typer.Context,
+    account: str,
+    status: str,
+    reason: str,
+    config: options.ConfigFile,
+    as_json: bool,
+) -> None:
+    from diameter_ocs.ledger.account import Status
+    from diameter_ocs.recharge.commands import SetAccountStatus
+
+    loaded = node.settings(context, config)
+    command = SetAccountStatus(account, Status(status), reason)
+    node.succeeded(node.run(node.execute(loaded, command)))
+    _print(node.run(_load(loaded, account)), as_json)
+
+
+async def _load(config: "Config", account_id: str) -> "VersionedAccount":
+    from diameter_ocs.cli import lookup
+
+    async with node.opened(config) as store:
+        return await lookup.account(store, account_id)
+
+
+async def _credit(config: "Config", account_id: str, added: "tuple[Bucket, ...]", reason: str) -> None:
+    from diameter_ocs.recharge.commands import Credit
+
+    for bucket in added:
+        node.succeeded(await node.execute(config, Credit(account_id, bucket, reason)))
+
+
+def _print(loaded: "VersionedAccount", as_json: bool) -> None:
+    from diameter_ocs.cli import views
+
+    if as_json:
+        print_json(views.account_facts(loaded))
+        return
+    out, account = console(), loaded.account
+    title = f"[bold]{account.account_id}[/] {views.status_text(account.status)}"
+    out.print(f"{title}  {account.open_sessions} open sessions  {account.name}".rstrip())
+    out.print(views.bucket_table(account))
+    out.print(views.subscriber_table(loaded.subscribers))

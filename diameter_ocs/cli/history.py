@@ -1,0 +1,117 @@
+"""What happened in a session, from its journal: one line for each request, with what moved and what was answered."""
+
+from typing import Any
+
+from rich.table import Table
+
+from diameter_ocs.charging.decision import decode_outcome
+from diameter_ocs.charging.request import CreditOutcome
+from diameter_ocs.cli.output import NEVER, instant, table, when
+from diameter_ocs.cli.views import amount
+from diameter_ocs.ledger.account import Account
+from diameter_ocs.ledger.journal import Action, Entry, Posting
+from diameter_ocs.values.units import UnitType, format_quantity
+from diameter_ocs.values.verdict import Verdict
+
+SHOWN = (Action.DEBIT, Action.RELEASE, Action.RESERVE)
+
+
+def entry_facts(entry: Entry) -> dict[str, Any]:
+    """A journal entry, JSON-able; the answer is the one that was committed with it."""
+    return {
+        "seq": entry.seq,
+        "at": instant(entry.at_ms),
+        "kind": entry.kind,
+        "request_number": entry.request_number,
+        "reason": entry.reason,
+        "postings": [posting_facts(posting) for posting in entry.postings],
+        "answer": _answer_facts(entry),
+    }
+
+
+def posting_facts(posting: Posting) -> dict[str, Any]:
+    return {
+        "action": posting.action.value,
+        "bucket_id": posting.bucket_id,
+        "amount": posting.amount,
+        "rating_group": posting.rating_group,
+        "units": posting.units,
+        "mark": posting.mark,
+    }
+
+
+def _answer_facts(entry: Entry) -> dict[str, Any] | None:
+    if entry.outcome is None:
+        return None
+    outcome = decode_outcome(entry.outcome)
+    return {
+        "verdict": outcome.verdict.value,
+        "detail": outcome.detail,
+        "groups": [
+            {
+                "rating_group": credit.rating_group,
+                "verdict": credit.verdict.value,
+                "granted": credit.granted,
+                "validity_seconds": credit.validity_seconds,
+                "final": credit.final is not None,
+            }
+            for credit in outcome.credits
+        ],
+    }
+
+
+class History:
+    """Renders entries of one account, whose buckets tell the unit of an amount."""
+
+    def __init__(self, account: Account) -> None:
+        self._units = {bucket.bucket_id: bucket.unit for bucket in account.buckets}
+        self._currency = account.currency
+
+    def table(self, entries: list[Entry]) -> Table:
+        """One row for each entry, in order."""
+        made = table("History (UTC)", "at", "kind", "no.", "debited", "released", "reserved", "answer", right=("no.",))
+        for entry in entries:
+            number = NEVER if entry.request_number is None else str(entry.request_number)
+            moved = (self._moved(entry, action) for action in SHOWN)
+            made.add_row(when(entry.at_ms), entry.kind.replace("_", " "), number, *moved, self._answer(entry))
+        return made
+
+    def _moved(self, entry: Entry, action: Action) -> str:
+        moved = [posting for posting in entry.postings if posting.action is action]
+        if action is Action.DEBIT:
+            moved += [posting for posting in entry.postings if posting.action in (Action.FREE, Action.UNRATED)]
+        return "\n".join(map(self._posting, moved)) or NEVER
+
+    def _posting(self, posting: Posting) -> str:
+        group = "" if posting.rating_group is None else f"group {posting.rating_group}: "
+        mark = f" ({posting.mark})" if posting.mark else ""
+        units = format_quantity(posting.units, UnitType.OCTETS)
+        if not posting.bucket_id:
+            return f"{group}{units} {posting.action.value}{mark}"
+        unit = posting.unit or self._units.get(posting.bucket_id)
+        if unit is UnitType.MONEY:
+            return f"{group}{amount(posting.amount, unit, self._currency)} for {units}{mark}"
+        text = format_quantity(posting.amount, unit) if unit else str(posting.amount)
+        return f"{group}{text} of {posting.bucket_id}{mark}"
+
+    def _answer(self, entry: Entry) -> str:
+        if entry.outcome is None:
+            return entry.reason
+        outcome = decode_outcome(entry.outcome)
+        if outcome.verdict is not Verdict.SUCCESS:
+            return words(outcome.verdict)
+        return "\n".join(map(_credit, outcome.credits)) or "success"
+
+
+def words(verdict: Verdict) -> str:
+    """'credit limit reached'."""
+    return str(verdict.value).replace("_", " ")
+
+
+def _credit(credit: CreditOutcome) -> str:
+    group = "" if credit.rating_group is None else f"group {credit.rating_group}: "
+    if credit.verdict is not Verdict.SUCCESS:
+        return group + words(credit.verdict)
+    if credit.granted is None:
+        return group + "settled"
+    return f"{group}{format_quantity(credit.granted, credit.unit)}{', final' if credit.final is not None else ''}"

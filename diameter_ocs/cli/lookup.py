@@ -1,0 +1,72 @@
+"""Finds records by what a person calls them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from diameter_ocs.charging.session import Session
+from diameter_ocs.cli import options
+from diameter_ocs.cli.failure import Failure
+from diameter_ocs.ledger.account import Subscriber
+from diameter_ocs.storage.protocol import VersionedAccount, Wanted
+
+if TYPE_CHECKING:
+    from diameter_ocs.storage import Store
+
+PAGE = 500
+
+
+async def account(store: "Store", account_id: str) -> VersionedAccount:
+    """Raises Failure when there is none."""
+    loaded = await store.load(Wanted(accounts=(account_id,)))
+    if account_id not in loaded.accounts:
+        raise Failure(f"there is no account {account_id}")
+    return loaded.accounts[account_id]
+
+
+async def accounts(store: "Store", limit: int) -> list[VersionedAccount]:
+    """The first accounts by id."""
+    found: list[VersionedAccount] = []
+    after = ""
+    while len(found) < limit and (ids := await store.account_ids(after, min(PAGE, limit - len(found)))):
+        loaded = (await store.load(Wanted(accounts=tuple(ids)))).accounts
+        found += [loaded[each] for each in ids if each in loaded]
+        after = ids[-1]
+    return found
+
+
+async def subscriber(store: "Store", who: str) -> tuple[VersionedAccount, Subscriber]:
+    """By an identity, or by 'ACCOUNT/SUBSCRIBER'. Raises Failure when there is none, or when two have that name."""
+    account_id, slash, subscriber_id = who.partition("/")
+    if slash and ":" not in account_id:
+        return _of_account(await account(store, account_id), subscriber_id)
+    names = options.named_identities(who)
+    loaded = await store.load(Wanted(identities=names))
+    refs = set(loaded.identities.values())
+    if len(refs) > 1:
+        kinds = " or ".join(f"{name.kind.value}:{name.value}" for name in loaded.identities)
+        raise Failure(f"{who} belongs to two subscribers: say {kinds}")
+    for ref in refs:
+        return _of_account(loaded.accounts[ref.account_id], ref.subscriber_id)
+    raise Failure(f"there is no subscriber {who} (msisdn, imsi, kind:value such as nai:..., or ACCOUNT/SUBSCRIBER)")
+
+
+def _of_account(loaded: VersionedAccount, subscriber_id: str) -> tuple[VersionedAccount, Subscriber]:
+    for each in loaded.subscribers:
+        if each.subscriber_id == subscriber_id:
+            return loaded, each
+    raise Failure(f"account {loaded.account.account_id} has no subscriber {subscriber_id}")
+
+
+async def session(store: "Store", session_id: str) -> Session:
+    """By the whole Session-Id. Raises Failure when there is none."""
+    loaded = await store.load(Wanted(session_ids=(session_id,)))
+    if session_id not in loaded.sessions:
+        raise Failure(f"there is no session {session_id} (closed sessions are forgotten after a while)")
+    return loaded.sessions[session_id]
+
+
+async def sessions(store: "Store", account_id: str | None, *, open_only: bool, limit: int) -> Sequence[Session]:
+    """By last activity, newest first. Raises Failure for an account that does not exist."""
+    if account_id is not None:
+        await account(store, account_id)
+    return await store.sessions(account_id=account_id, open_only=open_only, limit=limit)

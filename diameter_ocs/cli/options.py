@@ -1,0 +1,129 @@
+"""Options that several commands share, and their values: from what a person types to what the core takes."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from diameter_ocs.cli.failure import wrong_option
+from diameter_ocs.values.identity import Identity, IdentityKind, identity
+from diameter_ocs.values.money import MICROS_PER_UNIT, parse_money
+from diameter_ocs.values.units import UnitType, parse_quantity
+
+LARGEST_MONEY_MICROS = 1_000_000_000 * MICROS_PER_UNIT
+LARGEST_OCTETS = 10**18
+LONGEST_TEXT = 24
+"""Characters of an amount; more is a mistake, and slow to turn into a number."""
+RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+HIGHEST_RATING_GROUP = 2**32 - 1
+MS_PER_DAY = 86_400_000
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the journal.")]
+Msisdn = Annotated[list[str] | None, typer.Option("--msisdn", metavar="DIGITS", help="Telephone number; may repeat.")]
+Imsi = Annotated[list[str] | None, typer.Option("--imsi", metavar="DIGITS", help="IMSI; may repeat.")]
+Nai = Annotated[list[str] | None, typer.Option("--nai", metavar="USER@REALM", help="NAI; may repeat.")]
+Sip = Annotated[list[str] | None, typer.Option("--sip", metavar="URI", help="SIP URI; may repeat.")]
+Private = Annotated[list[str] | None, typer.Option("--private", metavar="TEXT", help="Private identity; may repeat.")]
+Balance = Annotated[str | None, typer.Option("--balance", metavar="AMOUNT", help="Money to start with, as 10.00.")]
+Data = Annotated[list[str] | None, typer.Option("--data", metavar="SIZE", help="A data bucket, as '5 GB'; may repeat.")]
+ValidDays = Annotated[
+    int | None, typer.Option("--valid-days", min=1, max=36_500, help="Days until the data buckets expire.")
+]
+RatingGroups = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--rating-group",
+        min=0,
+        max=HIGHEST_RATING_GROUP,
+        help="Only these may use the data buckets; may repeat. All when left out.",
+    ),
+]
+DataPriority = Annotated[
+    int, typer.Option("--priority", min=0, max=1_000_000, help="Of the data buckets: the smallest is spent first.")
+]
+
+Value = TypeVar("Value")
+
+
+def _parsed(option: str, text: str, parse: Callable[[str], Value]) -> Value:
+    if len(text) > LONGEST_TEXT:
+        raise wrong_option(option, f"{text[:LONGEST_TEXT]!r}... is too long for an amount")
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise wrong_option(option, error) from None
+    except ArithmeticError:
+        raise wrong_option(option, f"{text!r} is out of range") from None
+
+
+def money(option: str, text: str) -> int:
+    """'10.00' as micro-units, more than nothing and not absurd. Raises Failure that names the option."""
+    micros = _parsed(option, text, parse_money)
+    if not 0 < micros <= LARGEST_MONEY_MICROS:
+        raise wrong_option(option, f"{text!r} must be above 0 and at most {LARGEST_MONEY_MICROS // MICROS_PER_UNIT:,}")
+    return micros
+
+
+def octets(option: str, text: str) -> int:
+    """'5 GB' as octets. Raises Failure that names the option."""
+    value = _parsed(option, text, lambda each: parse_quantity(each, UnitType.OCTETS))
+    if not 0 < value <= LARGEST_OCTETS:
+        raise wrong_option(option, f"{text!r} must be above 0 and at most {LARGEST_OCTETS:,} octets")
+    return value
+
+
+def record_id(option: str, text: str) -> str:
+    """A name for a record. Raises Failure that names the option."""
+    if not RECORD_ID.match(text):
+        raise wrong_option(option, f"{text!r} must be 1 to 64 letters, digits, dots, dashes or underscores")
+    return text
+
+
+def identities(
+    msisdn: list[str] | None,
+    imsi: list[str] | None,
+    nai: list[str] | None,
+    sip: list[str] | None,
+    private: list[str] | None,
+) -> tuple[Identity, ...]:
+    """Everything a subscriber is known by, in the spelling that is stored. Raises Failure."""
+    given = (
+        ("--msisdn", IdentityKind.E164, msisdn),
+        ("--imsi", IdentityKind.IMSI, imsi),
+        ("--nai", IdentityKind.NAI, nai),
+        ("--sip", IdentityKind.SIP_URI, sip),
+        ("--private", IdentityKind.PRIVATE, private),
+    )
+    return tuple(_identity(option, kind, text) for option, kind, texts in given for text in texts or ())
+
+
+def _identity(option: str, kind: IdentityKind, text: str) -> Identity:
+    try:
+        return identity(kind, text)
+    except ValueError as error:
+        raise wrong_option(option, error) from None
+
+
+def named_identities(text: str) -> tuple[Identity, ...]:
+    """Who a person may mean by '99955500101', 'imsi:00101...', 'alice@example.org' or 'private:badge 7'.
+
+    Digits alone may be a telephone number or an IMSI: both are returned. Empty when it can be neither.
+    """
+    kind, colon, value = text.partition(":")
+    known = {each.value: each for each in IdentityKind}
+    if colon and kind.lower() in known and kind.lower() != "sip":
+        return (_identity(text, known[kind.lower()], value),)
+    if text.lower().startswith(("sip:", "sips:", "tel:")):
+        return (_identity(text, IdentityKind.SIP_URI, text),)
+    kinds = [IdentityKind.NAI] if "@" in text else [IdentityKind.E164, IdentityKind.IMSI]
+    found = []
+    for each in kinds:
+        try:
+            found.append(identity(each, text))
+        except ValueError:
+            continue
+    return tuple(found)

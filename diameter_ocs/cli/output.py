@@ -1,0 +1,55 @@
+"""What commands print: tables for people, JSON for programs."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+WIDTH_ELSEWHERE = 160
+"""Columns when the output goes to a file or another program, so that no cell is broken into two lines."""
+NEVER = "-"
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Where to print: colours and the width of the terminal on a terminal, plain and wide elsewhere."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS", "") or WIDTH_ELSEWHERE)
+    return Console(file=stream, width=width, highlight=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
+
+
+def table(title: str, *columns: str, right: Iterable[str] = ()) -> Table:
+    """An empty table; the columns named in `right` hold numbers."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    numbers = set(right)
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made
+
+
+def instant(at_ms: int | None) -> str | None:
+    """Milliseconds since 1970 as '2026-01-31T12:00:00.000Z'; None and 0 are no instant."""
+    if not at_ms:
+        return None
+    try:
+        moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return str(at_ms)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
+
+
+def when(at_ms: int | None) -> str:
+    """The same for people: '2026-01-31 12:00:00', UTC."""
+    text = instant(at_ms)
+    return text[:19].replace("T", " ") if text else NEVER

@@ -1,0 +1,52 @@
+"""`ocs serve`: one node until it is told to stop."""
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diameter_ocs.cli import node, options
+from diameter_ocs.cli.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from diameter_ocs.config import Config
+
+
+def serve(
+    context: typer.Context,
+    listen: Annotated[
+        list[str] | None,
+        typer.Option("--listen", metavar="HOST:PORT", help="Diameter address instead of diameter.listen; may repeat."),
+    ] = None,
+    http: Annotated[
+        str | None, typer.Option("--http", metavar="HOST:PORT", help="HTTP address instead of http.listen.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="URL", help="Store instead of store.url, as sqlite:///var/ocs.db.")
+    ] = None,
+    config: options.ConfigFile = None,
+) -> None:
+    """Serve gateways until SIGINT or SIGTERM, then end in order: finish what runs, disconnect, close the store.
+
+    A second signal ends at once; nothing that was answered is lost.
+    """
+    from diameter_ocs.config import load_config
+    from diameter_ocs.telemetry.logs import setup_logging
+
+    given: dict[str, Any] = {"diameter.listen": listen or None, "http.listen": http, "store.url": store}
+    overrides = {key: value for key, value in given.items() if value is not None}
+    loaded = load_config(node.chosen_file(context, config), os.environ, overrides)
+    setup_logging(loaded.log.level, loaded.log.format)
+    node.run(_serve(loaded))
+
+
+async def _serve(config: "Config") -> None:
+    from diameter_ocs.assemble import Ocs
+
+    told = stop_on_signals()
+    ocs = Ocs(config)
+    await ocs.start()
+    try:
+        await told.wait()
+    finally:
+        await ocs.stop()

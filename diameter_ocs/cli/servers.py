@@ -1,0 +1,51 @@
+"""Which servers the simulated gateways talk to, and what the books of the server say afterwards."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from diameter_ocs.cli import node
+from diameter_ocs.cli.failure import WRONG_USAGE, Failure, wrong_option
+from diameter_ocs.server.address import Address, parse_address
+from diameter_ocs.simulator.conservation import consumed_by_session, differences
+from diameter_ocs.simulator.credit import SessionBooks
+
+if TYPE_CHECKING:
+    from diameter_ocs.config import Config
+
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def addresses(servers: Sequence[str] | None, config: "Config") -> list[tuple[str, int]]:
+    """Those of --server, else the first Diameter address of the configuration. Raises Failure."""
+    if not servers:
+        first = config.diameter.listen[0]
+        return [(ANY_ADDRESS.get(first.host, first.host), _port(first, "diameter.listen"))]
+    found = []
+    for text in servers:
+        try:
+            address = parse_address(text)
+        except ValueError as error:
+            raise wrong_option("--server", f"{text!r} {error}") from None
+        found.append((address.host, _port(address, "--server")))
+    return found
+
+
+def _port(address: Address, option: str) -> int:
+    if address.port == 0:
+        raise Failure(f"{option}: port 0 of {address} is no port to connect to; name the server with --server")
+    return address.port
+
+
+async def books_differ(config: "Config", prefixes: Sequence[str], seen: SessionBooks) -> list[str]:
+    """Where the journal of the configured store is not what the gateways saw; empty when they agree."""
+    consumed: dict[str, dict[int | None, int]] = {}
+    async with node.opened(config) as store:
+        for prefix in prefixes:
+            consumed.update(await consumed_by_session(store, prefix))
+    return differences(seen, consumed)
+
+
+def unreachable(servers: Sequence[tuple[str, int]], error: object) -> Failure:
+    """No server there."""
+    names = ", ".join(f"{host}:{port}" for host, port in servers)
+    return Failure(f"--server: {names}: {error} — is `ocs serve` running, and is this gateway admitted?", WRONG_USAGE)

@@ -1,0 +1,80 @@
+"""`ocs config` and `ocs version`."""
+
+from typing import Any
+
+import typer
+
+from diameter_ocs.cli import node, options
+from diameter_ocs.cli.output import console, print_json
+
+app = typer.Typer(help="The configuration: check it, show what holds.", no_args_is_help=True)
+
+
+@app.command()
+def check(context: typer.Context, config: options.ConfigFile = None, as_json: options.AsJson = False) -> None:
+    """List every mistake in the configuration, its catalogue and its dictionaries. Exit code 2 when there is one."""
+    from diameter_ocs.errors import ConfigurationError
+
+    try:
+        facts = _checked(context, config)
+    except ConfigurationError as error:
+        if not as_json:
+            raise
+        print_json({"ok": False, "problems": error.problems})
+        raise typer.Exit(2) from None
+    if as_json:
+        print_json({"ok": True, "problems": [], **facts})
+    else:
+        console().print(
+            f"{facts['file'] or 'defaults'} is right: catalogue {facts['catalogue']}, "
+            f"offers {', '.join(facts['offers'])}",
+            soft_wrap=True,
+        )
+
+
+def _checked(context: typer.Context, config: options.ConfigFile) -> dict[str, Any]:
+    from diameter_ocs.assemble import load_catalogue
+    from diameter_ocs.wire.dictionary import load_dictionary
+
+    loaded = node.settings(context, config)
+    catalogue = load_catalogue(loaded)
+    load_dictionary([loaded.resolve(path) for path in loaded.diameter.dictionaries])
+    return {
+        "file": str(loaded.file) if loaded.file else None,
+        "catalogue": catalogue.version,
+        "offers": sorted(catalogue.offers),
+    }
+
+
+@app.command()
+def show(context: typer.Context, config: options.ConfigFile = None, as_json: options.AsJson = False) -> None:
+    """Show every setting, its value and where it comes from. Passwords are hidden."""
+    from rich.markup import escape
+
+    from diameter_ocs.cli.output import table
+    from diameter_ocs.config import describe
+    from diameter_ocs.config.problems import toml_value
+
+    facts = describe(node.settings(context, config))
+    if as_json:
+        print_json(facts)
+        return
+    made = table(str(facts["file"] or "no file"), "key", "value", "from", "meaning")
+    for each in facts["settings"]:
+        value = "" if each["value"] is None else toml_value(each["value"])
+        made.add_row(escape(each["key"]), escape(value), escape(each["origin"]), escape(each["meaning"] or ""))
+    console().print(made)
+
+
+def version(as_json: options.AsJson = False) -> None:
+    """Print the version."""
+    import platform
+    import sqlite3
+
+    from diameter_ocs import __version__
+
+    facts = {"version": __version__, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    if as_json:
+        print_json(facts)
+    else:
+        typer.echo(f"diameter_ocs {__version__} (Python {facts['python']}, SQLite {facts['sqlite']})")

@@ -1,0 +1,198 @@
+"""Records as facts for JSON and as tables for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from diameter_ocs.charging.session import Session
+from diameter_ocs.cli.output import NEVER, instant, table, when
+from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
+from diameter_ocs.storage.protocol import VersionedAccount
+from diameter_ocs.values.money import format_money
+from diameter_ocs.values.units import UnitType, format_quantity
+
+Facts = dict[str, Any]
+STYLES = {Status.ACTIVE: "green", Status.BLOCKED: "red"}
+
+
+def amount(value: int, unit: UnitType, currency: str = "") -> str:
+    """An amount of a bucket for people: '9.98 EUR', '1.5 GB'."""
+    return format_money(value, currency) if unit is UnitType.MONEY else format_quantity(value, unit)
+
+
+def status_text(status: Status) -> str:
+    return f"[{STYLES[status]}]{status.value}[/]"
+
+
+def names(subscriber: Subscriber) -> str:
+    """'msisdn 999555, imsi 00101...'"""
+    return ", ".join(f"{name.kind.value} {name.value}" for name in subscriber.identities)
+
+
+def account_facts(loaded: VersionedAccount) -> Facts:
+    """All of an account, JSON-able. Amounts are whole units of their bucket; money in millionths."""
+    account = loaded.account
+    return {
+        "account_id": account.account_id,
+        "name": account.name,
+        "status": account.status.value,
+        "currency": account.currency,
+        "created": instant(account.created_ms),
+        "version": loaded.version,
+        "open_sessions": account.open_sessions,
+        "buckets": [bucket_facts(bucket) for bucket in account.buckets],
+        "subscribers": [subscriber_facts(subscriber) for subscriber in loaded.subscribers],
+    }
+
+
+def bucket_facts(bucket: Bucket) -> Facts:
+    return {
+        "bucket_id": bucket.bucket_id,
+        "name": bucket.name,
+        "unit": bucket.unit.value,
+        "remaining": bucket.remaining,
+        "reserved": bucket.reserved,
+        "available": bucket.available,
+        "priority": bucket.priority,
+        "valid_from": instant(bucket.valid_from_ms),
+        "valid_until": instant(bucket.valid_until_ms),
+        "rating_groups": list(bucket.rating_groups),
+    }
+
+
+def subscriber_facts(subscriber: Subscriber) -> Facts:
+    return {
+        "subscriber_id": subscriber.subscriber_id,
+        "account_id": subscriber.account_id,
+        "status": subscriber.status.value,
+        "offer": subscriber.offer,
+        "created": instant(subscriber.created_ms),
+        "identities": [{"kind": name.kind.value, "value": name.value} for name in subscriber.identities],
+    }
+
+
+def session_facts(session: Session) -> Facts:
+    return {
+        "session_id": session.session_id,
+        "account_id": session.account_id,
+        "subscriber_id": session.subscriber_id,
+        "status": session.status.value,
+        "opened": instant(session.opened_ms),
+        "last_request": instant(session.last_ms),
+        "supervised_until": instant(session.expires_ms) if not session.closed_ms else None,
+        "closed": instant(session.closed_ms),
+        "close_reason": session.close_reason,
+        "origin_host": session.origin_host,
+        "service_context": session.service_context,
+        "highest_request_number": session.highest_number,
+        "quotas": [
+            {
+                "rating_group": quota.rating_group,
+                "service_identifiers": list(quota.service_identifiers),
+                "unit": quota.unit.value,
+                "granted": quota.granted,
+                "used": quota.used_units,
+                "charged_micros": quota.charged_micros,
+                "final": quota.final,
+            }
+            for quota in session.quotas
+        ],
+    }
+
+
+def bucket_table(account: Account) -> Table:
+    """Buckets in the order in which they are spent."""
+    columns = ("bucket", "remaining", "reserved", "available", "priority", "rating groups", "valid until")
+    made = table("Buckets", *columns, right=columns[1:5])
+    for bucket in account.buckets:
+        values = (bucket.remaining, bucket.reserved, bucket.available)
+        made.add_row(
+            bucket.name or bucket.bucket_id,
+            *(amount(value, bucket.unit, account.currency) for value in values),
+            str(bucket.priority),
+            ", ".join(map(str, bucket.rating_groups)) or "all",
+            when(bucket.valid_until_ms),
+        )
+    return made
+
+
+def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscribers") -> Table:
+    made = table(title, "subscriber", "account", "status", "offer", "identities")
+    for subscriber in subscribers:
+        made.add_row(
+            subscriber.subscriber_id,
+            subscriber.account_id,
+            status_text(subscriber.status),
+            subscriber.offer,
+            names(subscriber),
+        )
+    return made
+
+
+def account_table(accounts: Sequence[VersionedAccount]) -> Table:
+    columns = ("account", "status", "available", "subscribers", "open sessions", "name")
+    made = table("Accounts", *columns, right=("subscribers", "open sessions"))
+    for loaded in accounts:
+        account = loaded.account
+        made.add_row(
+            account.account_id,
+            status_text(account.status),
+            available(account),
+            str(len(loaded.subscribers)),
+            str(account.open_sessions),
+            account.name,
+        )
+    return made
+
+
+def available(account: Account) -> str:
+    """What is left to spend, unit by unit: '9.50 EUR + 4.2 GB'."""
+    sums: dict[UnitType, int] = {}
+    for bucket in account.buckets:
+        sums[bucket.unit] = sums.get(bucket.unit, 0) + bucket.available
+    ordered = sorted(sums.items(), key=lambda each: each[0] is not UnitType.MONEY)
+    return " + ".join(amount(value, unit, account.currency) for unit, value in ordered) or NEVER
+
+
+def session_table(sessions: Sequence[Session]) -> Table:
+    made = table("Sessions", "session", "account", "status", "opened", "last request", "groups", "used")
+    for session in sessions:
+        groups = ", ".join(group_name(quota.rating_group) for quota in session.quotas)
+        made.add_row(
+            session.session_id,
+            session.account_id,
+            session.status.value,
+            when(session.opened_ms),
+            when(session.last_ms),
+            groups or NEVER,
+            used(session),
+        )
+    return made
+
+
+def group_name(rating_group: int | None) -> str:
+    """Of a gateway that names no group: 'none'."""
+    return "none" if rating_group is None else str(rating_group)
+
+
+def used(session: Session) -> str:
+    """Everything the session used, unit by unit."""
+    sums: dict[UnitType, int] = {}
+    for quota in session.quotas:
+        sums[quota.unit] = sums.get(quota.unit, 0) + quota.used_units
+    return ", ".join(format_quantity(value, unit) for unit, value in sums.items()) or NEVER
+
+
+def quota_table(session: Session, currency: str) -> Table:
+    made = table("Rating groups", "group", "services", "out at the gateway", "used", "charged", "final")
+    for quota in session.quotas:
+        made.add_row(
+            group_name(quota.rating_group),
+            ", ".join(map(str, quota.service_identifiers)) or NEVER,
+            format_quantity(quota.granted, quota.unit),
+            format_quantity(quota.used_units, quota.unit),
+            format_money(quota.charged_micros, currency),
+            "yes" if quota.final else "",
+        )
+    return made
