@@ -6,6 +6,7 @@ public call for that, and none to wait for the thread of a failed connection, so
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,6 +19,8 @@ from diameter_ocs.storage.sqlite_errors import store_error
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+logging.getLogger("aiosqlite").setLevel(logging.INFO)  # its debug lines show arguments: identities and balances
 
 STATEMENTS_KEPT = 256
 """Prepared statements per connection: every chunk size of every statement, and room."""

@@ -1,7 +1,7 @@
 """One batch of account writes in one SQLite transaction. Runs on the writer's thread.
 
-Many rows go into one statement: each call into SQLite hands the interpreter lock back and forth,
-which under load costs more than the row itself (docs/decisions/0003-sqlite-group-commit.md).
+Many rows go into one statement: each call into SQLite gives the interpreter lock away, and under load
+waits to get it back, which is dearer than the row (docs/decisions/0003-sqlite-group-commit.md).
 """
 
 import sqlite3

@@ -86,6 +86,18 @@ def set_page_limit(db: sqlite3.Connection, pages: int) -> None:
     db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
 
+async def test_the_log_is_used_again_after_a_checkpoint(store: SqliteStore, path: Path) -> None:
+    ids = [f"acc-{number}" for number in range(100)]
+    await store.commit([creation(each) for each in ids])
+    sizes = []
+    for version in range(1, 31):
+        await store.checkpoint()
+        await store.commit([opening(each, f"s;{each}", version=version, seq=version + 1) for each in ids])
+        sizes.append(path.with_name("ocs.db-wal").stat().st_size)
+    assert max(sizes) < 3 * sizes[0]
+    assert store.size_bytes() == path.stat().st_size + sizes[-1]
+
+
 # locked -------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The one place that uses a private name of aiosqlite: what it must do, whatever aiosqlite does."""
 
 import asyncio
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -81,6 +82,12 @@ async def test_a_cancelled_caller_does_not_stop_what_has_begun(thread: SqliteThr
         await task
     go_on.set()
     assert await thread.run(count) == 1
+
+
+async def test_arguments_are_never_logged(thread: SqliteThread, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await thread.run(insert, 990001)
+    assert "990001" not in caplog.text
 
 
 async def test_after_close_it_says_so(thread: SqliteThread) -> None:
