@@ -40,6 +40,8 @@ ENTRY_KIND = {
     RequestType.UPDATE: "ccr_update",
     RequestType.TERMINATION: "ccr_termination",
 }
+MAX_CLAIMANTS = 64
+"""More sessions than this do not make a slice of a low balance any smaller."""
 NEVER_OPENED = "reported by a gateway, never opened here"
 
 
@@ -346,7 +348,7 @@ class _Step:
         keys = {(asked.rating_group, asked.service_identifiers) for asked in self.request.credits if asked.requested}
         keys.update(key for key, quota in self.quotas.items() if quota.granted)
         others = self.account.open_sessions - (self.session is not None)
-        return others + len(keys)
+        return max(1, min(others + len(keys), MAX_CLAIMANTS))
 
     # the whole -----------------------------------------------------------------------------------
 

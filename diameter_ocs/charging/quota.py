@@ -3,8 +3,6 @@
 RFC 8506 §5.6, TS 32.299 §6.5. All functions move units in a Book and return new values.
 """
 
-from collections.abc import Iterator
-
 from diameter_ocs.charging.request import CreditOutcome, FinalUnitAction, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation
 from diameter_ocs.ledger.account import Bucket
@@ -15,8 +13,6 @@ from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
 MS_PER_SECOND = 1000
-MAX_CLAIMANTS = 64
-"""More sessions than this do not make a slice of a low balance any smaller."""
 
 
 def used_units(credit: ServiceCredit, unit: UnitType) -> int:
@@ -33,7 +29,9 @@ def _units_of(units: ServiceUnits, unit: UnitType) -> int | None:
 def wished_units(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType) -> int:
     """How much to grant if the balance allows. An absent or zero amount is no wish."""
     amount = _units_of(wish, unit) or policy.default_units
-    return max(policy.minimum_units, min(amount, policy.maximum_units))
+    if amount > policy.maximum_units:
+        return policy.maximum_units
+    return amount if amount > policy.minimum_units else policy.minimum_units
 
 
 def is_unit_supported(wish: ServiceUnits) -> bool:
@@ -131,23 +129,26 @@ class _Spending:
 
 def affordable(
     book: Book, rule: GroupRule, group: int, priced_before: int, wanted: int, at_ms: int
-) -> Iterator[tuple[Bucket, int]]:
+) -> list[tuple[Bucket, int]]:
     """Buckets in spend order with the units each pays for, up to `wanted` in all."""
     unit, rate = rule.unit, rule.rate
+    sources = []
     for bucket in book.buckets():
-        if wanted <= 0:
-            return
+        available = bucket.remaining - bucket.reserved
         if bucket.unit is unit:
-            units = min(bucket.remaining - bucket.reserved, wanted)
+            units = available if available < wanted else wanted
         elif rate is not None and bucket.unit is UnitType.MONEY:
-            units = units_affordable(rate, priced_before, bucket.remaining - bucket.reserved, wanted)
+            units = units_affordable(rate, priced_before, available, wanted)
         else:
             continue
         if units > 0 and bucket.is_usable(group, at_ms):
+            sources.append((bucket, units))
+            wanted -= units
+            if not wanted:
+                break
             if bucket.unit is UnitType.MONEY:
                 priced_before += units
-            wanted -= units
-            yield bucket, units
+    return sources
 
 
 def grant(
@@ -155,7 +156,7 @@ def grant(
 ) -> tuple[Quota, CreditOutcome]:
     """Reserve the next slice and say so, or refuse with CREDIT_LIMIT_REACHED.
 
-    claimants: sessions and groups that may ask from the same balance. While it holds a full slice
+    claimants: sessions and groups that may ask from the same balance, at least one. While it holds a full slice
     for each of them everyone gets what it asked for; below that each gets its share, never less
     than the policy's minimum, and the rest when it is smaller than that. The grant is final when
     nothing is left behind it.
@@ -164,15 +165,16 @@ def grant(
     wanted = wished_units(wish, policy, rule.unit)
     if rule.treatment is Treatment.FREE:
         return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=False)
-    claimants = min(max(claimants, 1), MAX_CLAIMANTS)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
-    sources = list(affordable(book, rule, group, quota.priced_units, horizon, at_ms))
-    within_reach = sum(units for _, units in sources)
+    sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
+    within_reach = sum([units for _, units in sources])
     if not within_reach:
         return quota, refusal(quota.rating_group, quota.service_identifiers, Verdict.CREDIT_LIMIT_REACHED)
     units = _slice(within_reach, wanted, claimants, policy)
-    reservations = _reserve(book, sources, rule, quota, units)
-    validity = _validity(book, policy, reservations, at_ms)
+    reservations, until_ms = _reserve(book, sources, rule, quota, units)
+    validity = policy.validity_seconds
+    if until_ms is not None:
+        validity = max(min(validity, (until_ms - at_ms) // MS_PER_SECOND), 1)
     return _granted(quota, rule, units, reservations, validity, is_final=units == within_reach)
 
 
@@ -187,12 +189,11 @@ def _slice(within_reach: int, wanted: int, claimants: int, policy: QuotaPolicy) 
 
 def _reserve(
     book: Book, sources: list[tuple[Bucket, int]], rule: GroupRule, quota: Quota, units: int
-) -> tuple[Reservation, ...]:
-    priced, held = quota.priced_units, []
+) -> tuple[tuple[Reservation, ...], int | None]:
+    """Promise `units` from the sources; also says when the first bucket among them expires."""
+    priced, held, until_ms = quota.priced_units, [], None
     for bucket, most in sources:
-        part = min(units, most)
-        if part <= 0:
-            break
+        part = units if units < most else most
         amount = part
         if bucket.unit is UnitType.MONEY:
             assert rule.rate is not None
@@ -200,18 +201,13 @@ def _reserve(
             priced += part
         book.reserve(bucket.bucket_id, amount, quota.rating_group, part)
         held.append(Reservation(bucket.bucket_id, amount, part))
+        expiry = bucket.valid_until_ms
+        if expiry is not None and (until_ms is None or expiry < until_ms):
+            until_ms = expiry
         units -= part
-    return tuple(held)
-
-
-def _validity(book: Book, policy: QuotaPolicy, reservations: tuple[Reservation, ...], at_ms: int) -> int:
-    """Validity-Time: not longer than what was reserved stays valid, and never 0."""
-    seconds = policy.validity_seconds
-    for held in reservations:
-        until = book.bucket(held.bucket_id).valid_until_ms
-        if until is not None:
-            seconds = min(seconds, (until - at_ms) // MS_PER_SECOND)
-    return max(seconds, 1)
+        if not units:
+            break
+    return tuple(held), until_ms
 
 
 def _granted(

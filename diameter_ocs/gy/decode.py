@@ -131,7 +131,7 @@ class CcrDecoder:
         requested, rsu = compiler.group("Requested-Service-Unit", units)
         used, usu = compiler.group("Used-Service-Unit", units | {"Reporting-Reason": (Op.U32, None)})
         inner: Wanted = {
-            "Requested-Service-Unit": (Op.GROUP, requested),
+            "Requested-Service-Unit": (Op.MEMO_GROUP, requested),
             "Used-Service-Unit": (Op.GROUP, used),
             "Rating-Group": (Op.U32, None),
             "Service-Identifier": (Op.U32, None),

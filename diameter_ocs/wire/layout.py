@@ -15,6 +15,8 @@ from diameter_ocs.wire.dictionary import Dictionary
 from diameter_ocs.wire.grammar import UNBOUNDED, GroupGrammar
 
 MAX_DEPTH = 8
+MEMO_LIMIT = 4096
+"""Contents remembered per group; a full memo starts anew."""
 _HEAD = Struct(">II").unpack_from
 _U32 = Struct(">I").unpack_from
 _I32 = Struct(">i").unpack_from
@@ -48,6 +50,8 @@ class Op(IntEnum):
     NOTE_ENUM = 13
     TRUSTED_RAW = 14
     """Like RAW, but its content is left to the reader, who must check it."""
+    MEMO_GROUP = 16
+    """Like GROUP, for contents that come again and again: the values of one content are shared."""
     FORBIDDEN = 15
     """The grammar says it must not be there."""
 
@@ -55,7 +59,7 @@ class Op(IntEnum):
 class Row:
     """How one AVP of a group is read. slot -1: any number may come, none is kept."""
 
-    __slots__ = ("allowed", "is_many", "layout", "note", "op", "slot")
+    __slots__ = ("allowed", "is_many", "layout", "memo", "note", "op", "slot")
 
     def __init__(
         self, op: Op, slot: int, is_many: bool, layout: "Layout | None", allowed: frozenset[int] | None
@@ -67,6 +71,7 @@ class Row:
         self.allowed = allowed
         self.note = int(op)
         """How the content of a RAW is checked."""
+        self.memo: dict[bytes, Values] = {}
 
 
 class Layout:
@@ -251,6 +256,11 @@ def decode(layout: Layout, data: bytes, pos: int, end: int, depth: int = 0) -> V
                 raise Odd
         elif op == 14:
             value = data[pos : stop + (-length & 3)]
+        elif op == 16:
+            content = data[start:stop]
+            value = row.memo.get(content)
+            if value is None:
+                value = _remember(row, content, depth)
         else:
             value = _note(row, op, data, pos, start, stop, depth)
         slot = row.slot
@@ -271,6 +281,15 @@ def decode(layout: Layout, data: bytes, pos: int, end: int, depth: int = 0) -> V
     for slot in layout.required:
         if values[slot] is None:
             raise Odd
+    return values
+
+
+def _remember(row: Row, content: bytes, depth: int) -> Values:
+    assert row.layout is not None
+    values = decode(row.layout, content, 0, len(content), depth + 1)
+    if len(row.memo) >= MEMO_LIMIT:
+        row.memo.clear()
+    row.memo[content] = values
     return values
 
 
@@ -329,7 +348,7 @@ def from_avps(layout: Layout, avps: Sequence[Avp]) -> Values:
 
 def _value_of(row: Row, avp: Avp) -> object:
     op = row.op
-    if op in (Op.GROUP, Op.SPANNED_GROUP):
+    if op in (Op.GROUP, Op.SPANNED_GROUP, Op.MEMO_GROUP):
         assert row.layout is not None
         inner = from_avps(row.layout, avp.children)
         if op == Op.SPANNED_GROUP:

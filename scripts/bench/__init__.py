@@ -1,0 +1,1 @@
+"""Measurements of the charging road: python -m scripts.bench, or scripts/benchmark."""
