@@ -22,7 +22,7 @@ AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account id.")
 @app.command()
 def create(
     context: typer.Context,
-    account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Its id; made up when left out.")] = None,
+    account: Annotated[str | None, typer.Argument(metavar="ACCOUNT", help="Its id; made up when left out.")] = None,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     balance: options.Balance = None,
     data: options.Data = None,
@@ -149,6 +149,38 @@ def unblock(
 ) -> None:
     """Serve a blocked account again."""
     _set_status(context, account, "active", reason, config, as_json)
+
+
+@app.command()
+def seed(context: typer.Context, config: options.ConfigFile = None, as_json: options.AsJson = False) -> None:
+    """Open the 20 demo accounts, or bring their balances back to where the demo starts.
+
+    Their subscribers are 99955500101 to 99955500120, those of the scenarios in config/scenarios.
+    """
+    from diameter_ocs.cli import views
+
+    found = node.run(_seed(node.settings(context, config)))
+    if as_json:
+        print_json([views.account_facts(each) for each in found])
+    else:
+        console().print(views.account_table(found))
+
+
+async def _seed(config: "Config") -> "list[VersionedAccount]":
+    from diameter_ocs.assemble import engine_of
+    from diameter_ocs.cli import lookup
+    from diameter_ocs.demo.subscribers import ACCOUNT_IDS
+    from diameter_ocs.demo.subscribers import seed as seed_accounts
+    from diameter_ocs.server.clock import Clock
+
+    async with node.opened(config, must_exist=False) as store:
+        engine = engine_of(config, store)
+        await engine.start()
+        try:
+            await seed_accounts(engine, store, engine.terms.catalogue.currency, Clock().at_ms())
+        finally:
+            await engine.stop()
+        return [await lookup.account(store, account_id) for account_id in ACCOUNT_IDS]
 
 
 def _set_status(

@@ -1,10 +1,13 @@
 """Which servers the simulated gateways talk to, and what the books of the server say afterwards."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from diameter_ocs.cli import node
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure, wrong_option
+from diameter_ocs.demo.books import differences_of
 from diameter_ocs.server.address import Address, parse_address
 from diameter_ocs.simulator.conservation import consumed_by_session, differences
 from diameter_ocs.simulator.credit import SessionBooks
@@ -12,6 +15,9 @@ from diameter_ocs.simulator.credit import SessionBooks
 if TYPE_CHECKING:
     from diameter_ocs.config import Config
 
+OriginHost = Annotated[str, typer.Option("--origin-host", help="Diameter name of the simulated gateway.")]
+OriginRealm = Annotated[str, typer.Option("--origin-realm", help="Its realm.")]
+REALM = "epc.mnc001.mcc001.3gppnetwork.org"
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -43,6 +49,12 @@ async def books_differ(config: "Config", prefixes: Sequence[str], seen: SessionB
         for prefix in prefixes:
             consumed.update(await consumed_by_session(store, prefix))
     return differences(seen, consumed)
+
+
+async def sessions_differ(config: "Config", seen: SessionBooks) -> list[str]:
+    """The same for some sessions, without reading the whole journal."""
+    async with node.opened(config) as store:
+        return await differences_of(store, seen)
 
 
 def unreachable(servers: Sequence[tuple[str, int]], error: object) -> Failure:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,14 +10,13 @@ from msgspec import Struct
 from diameter_ocs.assemble import Ocs, store_of
 from diameter_ocs.config import load_config
 from diameter_ocs.demo import subscribers
+from diameter_ocs.demo.books import differences_of
 from diameter_ocs.demo.folder import DemoFolder
 from diameter_ocs.demo.screen import Picture
 from diameter_ocs.demo.subscribers import DEMO_SUBSCRIBERS, DemoSubscriber
 from diameter_ocs.demo.summary import Check, Summary
 from diameter_ocs.demo.traffic import Pace, State, Traffic, size
 from diameter_ocs.ledger.account import Account
-from diameter_ocs.ledger.journal import Action, Entry
-from diameter_ocs.simulator.conservation import differences
 from diameter_ocs.simulator.credit import Answer, Reported, Request
 from diameter_ocs.simulator.dialect import Origin
 from diameter_ocs.simulator.gateway import Gateway
@@ -34,7 +32,6 @@ BALANCE_SECONDS = 0.5
 REALM = "epc.mnc001.mcc001.3gppnetwork.org"
 MICROSECONDS = 1_000_000
 MAX_PROBLEMS = 20
-CONSUMING = frozenset({Action.DEBIT, Action.FREE, Action.UNRATED})
 
 
 class Books(Struct):
@@ -121,9 +118,8 @@ class Demo:
 
     async def _prove(self, live: LiveSession) -> None:
         """Hold an ended session against the journal: every octet that was answered was booked, and no other."""
-        entries = await self.ocs.store.session_entries(live.session_id)
         groups: dict[int | None, Reported] = dict(live.model.books.groups)
-        found = differences({live.session_id: groups}, {live.session_id: consumed(entries)})
+        found = await differences_of(self.ocs.store, {live.session_id: groups})
         self.books.sessions += 1
         self.books.octets += sum(book.answered for book in groups.values())
         self.books.problems.extend(found[: MAX_PROBLEMS - len(self.books.problems)])
@@ -203,16 +199,6 @@ def _own_environment(environ: "os._Environ[str]") -> dict[str, str]:
 
 def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def consumed(entries: Iterable[Entry]) -> dict[int | None, int]:
-    """Units by rating group that the journal booked on a session, paid or free."""
-    groups: dict[int | None, int] = {}
-    for entry in entries:
-        for posting in entry.postings:
-            if posting.action in CONSUMING:
-                groups[posting.rating_group] = groups.get(posting.rating_group, 0) + posting.units
-    return groups
 
 
 def _proved(report: AuditReport) -> Check:

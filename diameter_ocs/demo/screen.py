@@ -32,7 +32,6 @@ LINES_AROUND = 20
 FEWEST_ROWS = 4
 MICROS_PER_MS = 1000
 SHOWN_PEERS = 4
-FREE_GROUPS = "all"
 
 
 class Picture(Struct, frozen=True):
@@ -132,7 +131,7 @@ def _row(life: Life, account: Account | None, now: float) -> tuple[RenderableTyp
     event = Text(life.event, style="" if now - life.changed < FRESH_SECONDS else "dim")
     return (
         life.who.sim.msisdn,
-        life.who.offer,
+        life.who.offer.partition("-")[0],
         Text(_total(account, UnitType.MONEY), style="red" if _is_empty(account, UnitType.MONEY) else ""),
         Text(_total(account, UnitType.OCTETS), style="red" if _is_empty(account, UnitType.OCTETS) else ""),
         _reserved(account),

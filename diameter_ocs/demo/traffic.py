@@ -178,7 +178,8 @@ class Traffic:
             passed = sum((await live.use(wanted)).values())
             life.used += passed
             self.count.octets += passed
-            self._look(life, live, passed)
+            if self._is_cut_off(life, live, passed):
+                return
             await self._pause(self._pace.step_seconds)
 
     @staticmethod
@@ -196,33 +197,36 @@ class Traffic:
         codes = [model.result_code, *(group.result_code for group in model.groups.values())]
         if model.phase is Phase.OPEN and any(group.phase is GroupPhase.ACTIVE for group in model.groups.values()):
             granted = sum(group.quota for group in model.groups.values())
-            life.happened(f"session opened, {size(granted)} granted", self._now(), State.ONLINE)
+            life.happened(f"opened, {size(granted)} granted", self._now(), State.ONLINE)
             return True
         code = next((code for code in codes if code not in (0, SUCCESS)), model.result_code)
         state = states.get(ResultCode(code), State.FAILED) if code in set(ResultCode) else State.FAILED
         if state is State.NO_CREDIT and life.who.money_micros + len(life.who.data):
             state = State.CUT_OFF
         self.count.refused[state] += 1
-        life.happened(f"refused: {state.value} ({code})", self._now(), state)
+        life.happened(f"refused with {code}", self._now(), state)
         return False
 
-    def _look(self, life: Life, live: LiveSession, passed: int) -> None:
+    def _is_cut_off(self, life: Life, live: LiveSession, passed: int) -> bool:
+        """Look at what came of a portion of traffic, and whether it was the last."""
         groups = live.model.groups.values()
-        if _is_dry(groups):
+        is_dry = _is_dry(groups)
+        if is_dry:
             self.count.cut_off += 1
-            life.happened("out of credit, cut off", self._now(), State.CUT_OFF)
+            life.happened("out of credit", self._now(), State.CUT_OFF)
         elif any(group.final is not None and group.phase is GroupPhase.ACTIVE for group in groups):
             left = sum(group.allowance or 0 for group in groups)
             life.happened(f"last units, {size(left)} left", self._now(), State.LOW)
         else:
             life.happened(f"used {size(passed)}", self._now(), State.ONLINE)
+        return is_dry
 
     def _closed(self, life: Life, live: LiveSession) -> None:
         if live.model.phase is Phase.FAILED:
             self.count.failed += 1
-            life.happened("a request stayed without an answer", self._now(), State.FAILED)
+            life.happened("no answer came", self._now(), State.FAILED)
         elif life.state in (State.ONLINE, State.LOW):
-            life.happened(f"session closed, {size(life.used)} used so far", self._now(), State.IDLE)
+            life.happened(f"closed, {size(life.used)} so far", self._now(), State.IDLE)
 
     async def _pause(self, seconds: float) -> None:
         """Cut short when everything stops."""
