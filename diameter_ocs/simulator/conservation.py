@@ -15,7 +15,7 @@ from diameter_ocs.storage.protocol import Store
 Consumed = Mapping[str, Mapping[int | None, int]]
 """Units debited by Session-Id and rating group."""
 
-CONSUMING = {Action.DEBIT, Action.UNRATED}
+CONSUMING = frozenset({Action.DEBIT, Action.FREE, Action.UNRATED})
 PAGE = 1000
 MAX_DIFFERENCES = 100
 """More lines than this help nobody; the rest is counted."""
@@ -24,7 +24,7 @@ MAX_DIFFERENCES = 100
 async def consumed_by_session(store: Store, prefix: str = "") -> dict[str, dict[int | None, int]]:
     """What the journal says every session consumed, for Session-Ids that begin with `prefix`.
 
-    Usage that no tariff could price counts too: it arrived.
+    Usage that was free or that no tariff could price counts too: it arrived.
     """
     consumed: dict[str, dict[int | None, int]] = {}
     async for entry in _journal(store):
@@ -48,24 +48,16 @@ async def _journal(store: Store) -> AsyncIterator[Entry]:
                     yield entry
 
 
-def differences(seen: SessionBooks, consumed: Consumed, default_group: int | None = None) -> list[str]:
-    """Every session and rating group where the server is wrong, in words; empty when both agree.
-
-    default_group: the rating group under which the server books usage reported without one.
-    """
+def differences(seen: SessionBooks, consumed: Consumed) -> list[str]:
+    """Every session and rating group where the server is wrong, in words; empty when both agree."""
     found = []
     for session_id in sorted(seen.keys() | consumed.keys()):
-        reported = _named(seen.get(session_id, {}), default_group)
-        debited = consumed.get(session_id, {})
+        reported, debited = seen.get(session_id, {}), consumed.get(session_id, {})
         for group in sorted(reported.keys() | debited.keys(), key=str):
             words = _difference(reported.get(group, Reported()), debited.get(group, 0))
             if words:
                 found.append(f"session {session_id}, rating group {group}: {words}")
     return _shortened(found)
-
-
-def _named(books: Mapping[int | None, Reported], default_group: int | None) -> dict[int | None, Reported]:
-    return {default_group if group is None else group: book for group, book in books.items()}
 
 
 def _difference(book: Reported, debited: int) -> str:

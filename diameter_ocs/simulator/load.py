@@ -238,7 +238,7 @@ class LoadRun:
         self._schedule = Schedule(profile.rate, profile.ramp_seconds)
         self._start = 0.0
         self._sent = 0
-        self._low = FIRST_LOW
+        self._low = FIRST_LOW + random.getrandbits(31)
         self._begun = 0
         self._active = 0
         self._turn = 0

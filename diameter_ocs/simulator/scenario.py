@@ -1,6 +1,7 @@
 """Runs scenario files against servers and reports step by step what held and what did not."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from diameter_ocs.simulator.live_session import LiveSession
 from diameter_ocs.simulator.scenario_file import NO_GROUP, Deed, Expectation, Scenario, Step, load_scenario
 
 RECONNECT_SECONDS = 10.0
+FIRST_NUMBER_BITS = 31
+"""Session-Ids are unique for ever, also when two scenarios start in the same second (RFC 6733 §8.8)."""
 
 
 class StepReport(Struct, frozen=True):
@@ -98,6 +101,7 @@ class _Player:
     def __init__(self, scenario: Scenario, gateway: Gateway) -> None:
         self.gateway = gateway
         dialect = DIALECTS[scenario.dialect]
+        first = random.getrandbits(FIRST_NUMBER_BITS)
         habits = Habits(
             obeys_threshold=dialect.habits.obeys_threshold,
             exhausted_percent=dialect.habits.exhausted_percent,
@@ -106,7 +110,7 @@ class _Player:
         )
         self.sessions = {
             name: LiveSession(gateway, subscriber, number, dialect, habits)
-            for number, (name, subscriber) in enumerate(scenario.sessions.items(), 1)
+            for number, (name, subscriber) in enumerate(scenario.sessions.items(), first)
         }
         by_id = {live.session_id: live for live in self.sessions.values()}
         unknown = gateway.on_server_request
