@@ -7,7 +7,7 @@ from msgspec import Struct
 from diameter_ocs.charging.commands import ExpireSession
 from diameter_ocs.charging.decide import Terms, decide_session_request, expire_session
 from diameter_ocs.charging.decision import Decision, refuse
-from diameter_ocs.charging.request import SessionRequest
+from diameter_ocs.charging.request import RequestType, SessionRequest
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.recharge import decide as administer
 from diameter_ocs.recharge.commands import (
@@ -60,6 +60,8 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
 
 def _decide_session(request: SessionRequest, subject: Subject, terms: Terms, at_ms: int) -> Decision:
     holding = subject.holding
+    if holding is None and request.request_type is not RequestType.INITIAL:
+        return refuse(Verdict.SESSION_UNKNOWN, "the session was never opened here, and nobody known is named")
     if holding is None:
         return refuse(Verdict.USER_UNKNOWN, "no subscriber has any of the Subscription-Ids")
     subscriber = holding.subscribers[subject.subscriber_id]

@@ -94,7 +94,7 @@ async def test_a_session_from_start_to_end(engine, store):
 
 async def test_unknown_user(engine):
     assert (await engine.execute(initial(account=9))).verdict is Verdict.USER_UNKNOWN
-    assert (await engine.execute(update(1, account=9))).verdict is Verdict.USER_UNKNOWN
+    assert (await engine.execute(update(1, account=9))).verdict is Verdict.SESSION_UNKNOWN
 
 
 async def test_the_first_known_identity_counts(engine):
