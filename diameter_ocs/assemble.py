@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Container
 
 import structlog
@@ -22,6 +23,7 @@ from diameter_ocs.rating.catalogue import Catalogue
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.server.clock import Clock
 from diameter_ocs.server.http import HttpServer, NodeFacts, Readiness, create_app
+from diameter_ocs.server.peer_status import PeerStatus
 from diameter_ocs.server.sweeper import Sweeper
 from diameter_ocs.server.transport import DiameterServer, TransportSettings
 from diameter_ocs.storage import Store, open_store
@@ -32,6 +34,8 @@ log = structlog.get_logger("ocs")
 
 DRAIN_SECONDS = 5.0
 """For requests that were taken before the node stops."""
+COLLECTOR_THRESHOLDS = (100_000, 50, 100)
+SWITCH_SECONDS = 0.0001
 
 
 class ServedRealms:
@@ -93,13 +97,13 @@ class Ocs:
         self.store = store_of(config)
         self.engine = engine_of(config, self.store, self.telemetry, self.clock)
         self.application = self._application()
-        self.transport = self._transport()
         self.sweeper = self._sweeper()
         self.readiness = Readiness(
             {"store": self._store_problem, "engine": self._engine_problem, "diameter": self._listen_problem},
             self.clock.now,
         )
         self.http = self._http()
+        self._transport: DiameterServer | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._bind_telemetry()
 
@@ -108,6 +112,7 @@ class Ocs:
         await self.store.open()
         try:
             self.telemetry.engine_observer.start_with(await self.store.reserved_units())
+            self._transport = self._made_transport(await self.store.born_ms())
             await self.engine.start()
             await self.http.start()
             await self._listen()
@@ -115,8 +120,7 @@ class Ocs:
             await self.stop()
             raise
         self._sweeping = asyncio.create_task(self.sweeper.run(), name="ocs-sweeper")
-        gc.collect()
-        gc.freeze()
+        _tune_interpreter()
         log.info(
             "node started",
             origin_host=self.config.node.origin_host,
@@ -129,8 +133,8 @@ class Ocs:
     async def stop(self, cause: DisconnectCause = DisconnectCause.REBOOTING) -> None:
         """Stop accepting, finish what runs, DPR to peers, then sweeper, HTTP, engine and store."""
         self.readiness.is_draining = True
-        if self.transport.addresses:
-            await self.transport.stop(cause)
+        if self._transport is not None and self._transport.addresses:
+            await self._transport.stop(cause)
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
@@ -139,6 +143,12 @@ class Ocs:
         await self.engine.stop()
         await self.store.close()
         log.info("node stopped")
+
+    @property
+    def transport(self) -> DiameterServer:
+        """The Diameter port of a started node."""
+        assert self._transport is not None, "not started"
+        return self._transport
 
     # parts ---------------------------------------------------------------------------------------
 
@@ -149,13 +159,15 @@ class Ocs:
         node = Node(origin_host=config.node.origin_host, origin_realm=config.node.origin_realm)
         return GyApplication(node, self.engine, decoder, (), self.clock, settings, self.telemetry.meter)
 
-    def _transport(self) -> DiameterServer:
+    def _made_transport(self, born_ms: int | None) -> DiameterServer:
+        """Origin-State-Id is the birth of the database: sessions survive a restart, so it must not grow by one."""
         diameter, node = self.config.diameter, self.config.node
         settings = TransportSettings(
             origin_host=node.origin_host,
             origin_realm=node.origin_realm,
             product_name=node.product_name,
             dictionary=self.dictionary,
+            origin_state_id=(self.clock.at_ms() if born_ms is None else born_ms) // 1000,
             listen=tuple(str(address) for address in diameter.listen),
             rules=tuple(_rule(rule) for rule in self.config.peers),
             watchdog_seconds=diameter.watchdog_seconds,
@@ -196,11 +208,11 @@ class Ocs:
             queue_limit=self.config.engine.queue_limit,
             sessions_open=lambda: self.sweeper.totals.open_sessions if self.sweeper.totals else None,
             cache=self.engine.cache,
-            peers=self.transport.peers.statuses,
+            peers=self._peer_statuses,
             sweeper=self.sweeper,
             store_totals=lambda: self.sweeper.totals,
             reserved_units=self.telemetry.engine_observer.reserved_units,
-            refused_peers=lambda: self.transport.peers.refused,
+            refused_peers=lambda: self._transport.peers.refused if self._transport is not None else (),
             database_bytes=self.store.size_bytes,
         )
 
@@ -212,6 +224,9 @@ class Ocs:
         except OSError as error:
             raise ConfigurationError([f"diameter.listen — {error.strerror or error}"]) from error
 
+    def _peer_statuses(self) -> list[PeerStatus]:
+        return self._transport.peers.statuses() if self._transport is not None else []
+
     async def _store_problem(self) -> str | None:
         await self.store.ping()
         return None
@@ -220,7 +235,19 @@ class Ocs:
         return None if self.engine.is_running else "not running"
 
     async def _listen_problem(self) -> str | None:
-        return None if self.transport.addresses else "not listening"
+        return None if self._transport is not None and self._transport.addresses else "not listening"
+
+
+def _tune_interpreter() -> None:
+    """Fit the interpreter to one busy loop beside a writer thread (docs/performance.md).
+
+    Nearly nothing here makes reference cycles, so the collector looks rarely; what was made at the start
+    is never looked at again. A short switch interval lets the writer go on as soon as its disk answers.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _rule(rule: PeerSetting) -> PeerRule:

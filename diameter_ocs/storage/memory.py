@@ -136,6 +136,9 @@ class MemoryStore:
     async def checkpoint(self) -> None:
         self._require_open()
 
+    async def born_ms(self) -> int | None:
+        return None
+
     async def ping(self) -> None:
         self._require_open()
 

@@ -130,5 +130,8 @@ class Store(Protocol):
     async def checkpoint(self) -> None:
         """Move what was committed to its final place, where the engine has such work. Called now and then."""
 
+    async def born_ms(self) -> int | None:
+        """When this database was made; later than before only if everything was lost. None: it keeps nothing."""
+
     async def ping(self) -> None:
         """Prove that the store answers and can be written to; raises StoreError."""

@@ -132,6 +132,9 @@ class SqliteStore:
         await self._reader.run(_checkpoint)
         await self._writer.run(_checkpoint)
 
+    async def born_ms(self) -> int | None:
+        return await self._reader.run(read.born_ms)
+
     async def ping(self) -> None:
         await self._writer.run(write.beat)
 

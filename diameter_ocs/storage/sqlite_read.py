@@ -168,3 +168,9 @@ def _number(db: sqlite3.Connection, sql: str) -> int:
 def reserved_units(db: sqlite3.Connection) -> dict[int | None, int]:
     """See Store.reserved_units."""
     return dict(db.execute("SELECT rating_group, sum(units) FROM reservations GROUP BY rating_group").fetchall())
+
+
+def born_ms(db: sqlite3.Connection) -> int:
+    """When the first schema was applied."""
+    (seconds,) = db.execute("SELECT unixepoch(min(applied_at)) FROM schema_migrations").fetchone()
+    return int(seconds) * 1000
