@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diameter_ocs.cli import node, options
+from diameter_ocs.cli import node, options, servers
 from diameter_ocs.cli.failure import CHECK_FAILED
 from diameter_ocs.cli.output import console, print_json
 
@@ -38,6 +38,8 @@ def load(
         list[str] | None,
         typer.Option("--server", metavar="HOST:PORT", help="The server; diameter.listen when left out. May repeat."),
     ] = None,
+    origin_host: servers.OriginHost = f"load01.{servers.REALM}",
+    origin_realm: servers.OriginRealm = servers.REALM,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="First open an account with plenty of money for every subscriber.")
     ] = False,
@@ -53,9 +55,9 @@ def load(
     Requests are due by the clock, and their latency counts from then, whether or not the server keeps up.
     Exit code 1 when a request stayed unanswered or the books differ.
     """
-    from diameter_ocs.cli import servers
     from diameter_ocs.simulator.load_report import LoadProfile
 
+    loaded = node.settings(context, config)
     profile = LoadProfile(
         rate=rate or None,
         duration_seconds=duration,
@@ -68,9 +70,11 @@ def load(
         updates=updates,
         octets=options.octets("--used", used),
         connections=connections,
+        origin_host=servers.diameter_name("--origin-host", origin_host),
+        origin_realm=servers.diameter_name("--origin-realm", origin_realm),
+        destination_realm=loaded.node.origin_realm,
     )
     profile.check()
-    loaded = node.settings(context, config)
     targets = servers.addresses(server, loaded)
     if prepare:
         node.run(_prepare(loaded, profile, offer))
@@ -91,7 +95,6 @@ def _ok(report: "LoadReport", differ: list[str]) -> bool:
 async def _run(profile: "LoadProfile", targets: list[tuple[str, int]], *, quiet: bool) -> "LoadReport":
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from diameter_ocs.cli import servers
     from diameter_ocs.simulator.load import run_load
     from diameter_ocs.simulator.load_report import LoadProgress
 

@@ -7,13 +7,11 @@ import typer
 
 from diameter_ocs.cli import node
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure, wrong_option
-from diameter_ocs.demo.books import differences_of
 from diameter_ocs.server.address import Address, parse_address
-from diameter_ocs.simulator.conservation import consumed_by_session, differences
-from diameter_ocs.simulator.credit import SessionBooks
 
 if TYPE_CHECKING:
     from diameter_ocs.config import Config
+    from diameter_ocs.simulator.credit import SessionBooks
 
 OriginHost = Annotated[str, typer.Option("--origin-host", help="Diameter name of the simulated gateway.")]
 OriginRealm = Annotated[str, typer.Option("--origin-realm", help="Its realm.")]
@@ -36,23 +34,37 @@ def addresses(servers: Sequence[str] | None, config: "Config") -> list[tuple[str
     return found
 
 
+def diameter_name(option: str, text: str) -> str:
+    """A host or realm as Diameter writes it. Raises Failure."""
+    from diameter_ocs.config.values import diameter_name as checked
+
+    try:
+        return checked(text)
+    except ValueError as error:
+        raise wrong_option(option, f"{text!r} {error}") from None
+
+
 def _port(address: Address, option: str) -> int:
     if address.port == 0:
-        raise Failure(f"{option}: port 0 of {address} is no port to connect to; name the server with --server")
+        raise wrong_option(option, f"port 0 of {address} is no port to connect to; name the server with --server")
     return address.port
 
 
-async def books_differ(config: "Config", prefixes: Sequence[str], seen: SessionBooks) -> list[str]:
+async def books_differ(config: "Config", prefixes: Sequence[str], seen: "SessionBooks") -> list[str]:
     """Where the journal of the configured store is not what the gateways saw; empty when they agree."""
+    from diameter_ocs.simulator.conservation import consumed_by_session, differences
+
     consumed: dict[str, dict[int | None, int]] = {}
     async with node.opened(config) as store:
         for prefix in prefixes:
             consumed.update(await consumed_by_session(store, prefix))
-    return differences(seen, consumed)
+    return differences(seen, {session_id: consumed[session_id] for session_id in consumed.keys() & seen.keys()})
 
 
-async def sessions_differ(config: "Config", seen: SessionBooks) -> list[str]:
+async def sessions_differ(config: "Config", seen: "SessionBooks") -> list[str]:
     """The same for some sessions, without reading the whole journal."""
+    from diameter_ocs.demo.books import differences_of
+
     async with node.opened(config) as store:
         return await differences_of(store, seen)
 

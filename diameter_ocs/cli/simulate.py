@@ -1,16 +1,18 @@
 """`ocs simulate`: scenario files against a server."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diameter_ocs.cli import node, options
+from diameter_ocs.cli import node, options, servers
 from diameter_ocs.cli.failure import CHECK_FAILED, WRONG_USAGE, Failure
 from diameter_ocs.cli.output import console, print_json
 
 if TYPE_CHECKING:
+    from diameter_ocs.simulator.dialect import Origin
     from diameter_ocs.simulator.scenario import ScenarioReport, StepReport
     from diameter_ocs.simulator.scenario_file import Scenario
 
@@ -24,6 +26,8 @@ def simulate(
         list[str] | None,
         typer.Option("--server", metavar="HOST:PORT", help="The server; diameter.listen when left out. May repeat."),
     ] = None,
+    origin_host: servers.OriginHost = f"pgw01.{servers.REALM}",
+    origin_realm: servers.OriginRealm = servers.REALM,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Compare the journal in the configured store afterwards.")
     ] = False,
@@ -35,12 +39,15 @@ def simulate(
     Exit code 1 when an expectation did not hold or the books differ. Every mistake in a file is found before
     anything runs. The scenarios of config/scenarios use the demo's subscribers: ocs account seed.
     """
-    from diameter_ocs.cli import servers
+    from diameter_ocs.simulator.dialect import Origin
 
     scenarios = _loaded(files)
     loaded = node.settings(context, config)
     targets = servers.addresses(server, loaded)
-    reports = [node.run(_play(scenario, targets, quiet=as_json)) for scenario in scenarios]
+    host = servers.diameter_name("--origin-host", origin_host)
+    realm = servers.diameter_name("--origin-realm", origin_realm)
+    origin = Origin(host, realm, loaded.node.origin_realm, int(time.time()))
+    reports = [node.run(_play(scenario, targets, origin, quiet=as_json)) for scenario in scenarios]
     seen = {session_id: books for report in reports for session_id, books in report.books.items()}
     differ = node.run(servers.sessions_differ(loaded, seen)) if check else []
     ok = all(report.ok for report in reports) and not differ
@@ -72,8 +79,9 @@ def _loaded(paths: Sequence[Path]) -> "list[Scenario]":
     return scenarios
 
 
-async def _play(scenario: "Scenario", targets: list[tuple[str, int]], *, quiet: bool) -> "ScenarioReport":
-    from diameter_ocs.cli import servers
+async def _play(
+    scenario: "Scenario", targets: list[tuple[str, int]], origin: "Origin", *, quiet: bool
+) -> "ScenarioReport":
     from diameter_ocs.simulator.gateway import NoAnswer
     from diameter_ocs.simulator.scenario import run_scenario
 
@@ -86,7 +94,7 @@ async def _play(scenario: "Scenario", targets: list[tuple[str, int]], *, quiet: 
             _print_step(step, out)
 
     try:
-        return await run_scenario(scenario, targets, on_step=show)
+        return await run_scenario(scenario, targets, origin, show)
     except NoAnswer as error:
         raise servers.unreachable(targets, error) from None
 

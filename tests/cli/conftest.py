@@ -1,0 +1,3 @@
+from tests.support.cli import ocs
+
+__all__ = ["ocs"]
