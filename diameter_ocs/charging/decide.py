@@ -26,7 +26,7 @@ from diameter_ocs.charging.request import (
     ServiceCredit,
     SessionRequest,
 )
-from diameter_ocs.charging.rules import ChargingRules, Silence
+from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import ANSWERS_KEPT, Answer, Quota, Session, SessionStatus
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
@@ -252,8 +252,9 @@ class _Step:
         if self.account.open_sessions >= self.terms.rules.max_open_sessions:
             return refuse(Verdict.TOO_MANY_SESSIONS, "the account has its maximum of open sessions")
         answers = self._credits(self.request.credits, may_grant=True)
-        if self._is_empty_for_all(answers):
-            return refuse(Verdict.CREDIT_LIMIT_REACHED, "no credit for any rating group")
+        refusal_of_all = self._refusal_of_all(answers)
+        if refusal_of_all is not None:
+            return Decision(refusal_of_all)
         return self._commit(self._new_session(), Outcome(credits=answers), opened_sessions=1)
 
     def update(self, session: Session) -> Decision:
@@ -262,8 +263,9 @@ class _Step:
             self._credits(self.request.credits, may_grant=False)
             return self._close(session, Outcome(Verdict.SERVICE_DENIED, detail="account or subscriber is blocked"))
         answers = self._credits(self.request.credits, may_grant=True)
-        if self._is_empty_for_all(answers):
-            return self._close(session, Outcome(Verdict.CREDIT_LIMIT_REACHED, detail="no credit for any rating group"))
+        refusal_of_all = self._refusal_of_all(answers)
+        if refusal_of_all is not None:
+            return self._close(session, refusal_of_all)
         return self._commit(session, Outcome(credits=answers))
 
     def terminate(self, session: Session) -> Decision:
@@ -279,11 +281,11 @@ class _Step:
         return self._commit(session, Outcome(Verdict.SESSION_UNKNOWN, used, detail))
 
     def record_unknown(self) -> Decision:
-        """A report for a session that was never opened here: no balance moves, the usage goes on record."""
-        for credit in self.request.credits:
-            units = max(used_units(credit, UnitType.OCTETS), used_units(credit, UnitType.SECONDS))
-            if units:
-                self.book.unrated(units, credit.rating_group)
+        """A report for a session that was never opened here: its usage goes on record, or is debited by policy."""
+        if self.terms.rules.unknown_session is UnknownSession.DEBIT:
+            self._credits(self.request.credits, may_grant=False, mark=LATE)
+        else:
+            self._record_unrated()
         outcome = Outcome(Verdict.SESSION_UNKNOWN, detail=NEVER_OPENED)
         opened = self._new_session()
         gone = _session(
@@ -295,6 +297,12 @@ class _Step:
             why=NEVER_OPENED,
         )
         return self._commit(gone, outcome)
+
+    def _record_unrated(self) -> None:
+        for credit in self.request.credits:
+            units = max(used_units(credit, UnitType.OCTETS), used_units(credit, UnitType.SECONDS))
+            if units:
+                self.book.unrated(units, credit.rating_group)
 
     # one group -----------------------------------------------------------------------------------
 
@@ -354,6 +362,14 @@ class _Step:
 
     def _is_blocked(self) -> bool:
         return self.account.status is not Status.ACTIVE or self.subscriber.status is not Status.ACTIVE
+
+    def _refusal_of_all(self, answers: tuple[CreditOutcome, ...]) -> Outcome | None:
+        """The answer that refuses the whole session, when its groups give reason to."""
+        if self._is_empty_for_all(answers):
+            return Outcome(Verdict.CREDIT_LIMIT_REACHED, detail="no credit for any rating group")
+        if self.request.is_undivided and answers[0].verdict is not Verdict.SUCCESS:
+            return Outcome(answers[0].verdict, detail="the only service of the session is refused")
+        return None
 
     def _is_empty_for_all(self, answers: tuple[CreditOutcome, ...]) -> bool:
         """Policy 'end session': every group that asked was refused for lack of credit, and none still runs."""

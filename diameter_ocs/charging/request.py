@@ -64,6 +64,8 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     """A CCR-Initial, -Update or -Termination.
 
     identities: every usable Subscription-Id, in the order of preference of the operator.
+    is_undivided: its one credit is that of the whole session, not of a group (RFC 8506 §5.1 without
+    Multiple-Services-Credit-Control), so a refusal of it refuses the session.
     """
 
     session_id: str
@@ -76,6 +78,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     identities: tuple[Identity, ...] = ()
     credits: tuple[ServiceCredit, ...] = ()
     termination_cause: int | None = None
+    is_undivided: bool = False
 
 
 class FinalUnitAction(IntEnum):

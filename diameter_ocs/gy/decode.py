@@ -12,6 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from msgspec import Struct
+from msgspec.json import encode
 
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits, SessionRequest
 from diameter_ocs.errors import AvpOccursTooManyTimes, InvalidAvpValue, MissingAvp, ServiceContextUnknown
@@ -220,6 +221,7 @@ class CcrDecoder:
             self._refuse_without_identity(subscriptions)
         strange: dict[int, bytes] = {}
         asked, fingerprint = self._asked(msccs, command_rsu, command_usu, strange)
+        is_command_level = msccs is None and bool(asked)
         session = SessionRequest(
             session_id[HEADER_OCTETS_OF_AVP : int.from_bytes(session_id[5:8], "big")].decode(),
             REQUEST_TYPES[request_type],
@@ -231,6 +233,7 @@ class CcrDecoder:
             identities,
             asked,
             cause,
+            is_command_level,
         )
         return CreditControlRequest(
             session_id,
@@ -241,7 +244,7 @@ class CcrDecoder:
             session,
             proxy_infos or (),
             sub_session or b"",
-            msccs is None and bool(asked),
+            is_command_level,
             strange or NO_UNITS,
         )
 
@@ -257,7 +260,8 @@ class CcrDecoder:
         if msccs is None:
             if command_rsu is None and command_usu is None:
                 return (), 0
-            return (self._credit(None, (), command_rsu, command_usu, None, strange, 0),), 0
+            only = self._credit(None, (), command_rsu, command_usu, None, strange, 0)
+            return (only,), crc32(encode(only))
         if len(msccs) > MAX_CREDITS:
             raise AvpOccursTooManyTimes(f"at most {MAX_CREDITS} services per request", msccs[MAX_CREDITS][0])
         fingerprint, asked = 0, []

@@ -68,6 +68,8 @@ class CcaEncoder:
         if code != ResultCode.SUCCESS:
             if outcome.detail:
                 parts.append(pack_avp(281, 0, False, outcome.detail[:MAX_ERROR_MESSAGE].encode()))
+            if request.is_command_level:
+                parts.append(_failed_at_command_level(request, verdict))
         elif request.is_command_level:
             parts.append(_command_level(outcome.credits[0]))
         else:
@@ -142,4 +144,13 @@ def _failed(request: CreditControlRequest, outcome: Outcome) -> bytes:
         if credit.verdict is Verdict.UNIT_TYPE_UNSUPPORTED and index in request.strange_units:
             unit = pack_avp(437, 0, True, request.strange_units[index])
             return pack_avp(279, 0, True, pack_avp(456, 0, True, unit))
+    return b""
+
+
+def _failed_at_command_level(request: CreditControlRequest, verdict: Verdict) -> bytes:
+    """The same for units that stand in no group: the unit, or an example of the id that was missing."""
+    if verdict is Verdict.UNIT_TYPE_UNSUPPORTED and 0 in request.strange_units:
+        return pack_avp(279, 0, True, pack_avp(437, 0, True, request.strange_units[0]))
+    if verdict is Verdict.RATING_FAILED:
+        return pack_avp(279, 0, True, _U32(432, M | 12, 0))
     return b""
