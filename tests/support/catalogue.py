@@ -1,0 +1,77 @@
+"""A catalogue with every treatment a rating group can have, as a file for a node."""
+
+from pathlib import Path
+from typing import Any
+
+TEXT = """
+version = "every-treatment"
+currency = "EUR"
+[quota.data]
+default = "10 MB"
+minimum = "1 MB"
+maximum = "50 MB"
+validity = "1 h"
+threshold_percent = 20
+holding_time = "10 min"
+[quota.time]
+unit = "seconds"
+default = "300 s"
+minimum = "10 s"
+maximum = "1 h"
+validity = "30 min"
+threshold_percent = 10
+[offers.standard]
+default_rating_group = 10
+[[offers.standard.groups]]
+rating_groups = [10]
+service_identifiers = [7]
+price = "0.02"
+per = "1 MB"
+quota = "data"
+[[offers.standard.groups]]
+rating_groups = [20]
+price = "0.05"
+per = "1 MB"
+quota = "data"
+[[offers.standard.groups]]
+rating_groups = [30]
+treatment = "free"
+quota = "data"
+[[offers.standard.groups]]
+rating_groups = [40]
+treatment = "barred"
+quota = "data"
+[[offers.standard.groups]]
+rating_groups = [50]
+treatment = "not included"
+quota = "data"
+[[offers.standard.groups]]
+rating_groups = [60]
+price = "0.01"
+per = "10 s"
+quota = "time"
+[offers.nameless]
+[[offers.nameless.groups]]
+rating_groups = [10]
+quota = "data"
+[offers.ending]
+default_rating_group = 10
+when_empty = "end session"
+[[offers.ending.groups]]
+all_others = true
+price = "0.02"
+per = "1 MB"
+quota = "data"
+[offers.bundle]
+default_rating_group = 10
+[[offers.bundle.groups]]
+all_others = true
+quota = "data"
+"""
+
+
+def catalogue_in(folder: Path) -> dict[str, Any]:
+    """The setting that makes a node use it."""
+    file = folder / "catalogue.toml"
+    file.write_text(TEXT)
+    return {"catalogue__file": str(file)}
