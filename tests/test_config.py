@@ -293,3 +293,10 @@ def test_a_mistaken_variable_is_named(write, variable, expected):
 
 def test_shipped_data_is_found():
     assert (config_dir() / "ocs.toml").is_file()
+
+
+def test_a_realm_may_have_one_label(write):
+    """Open5GS is shipped with the realm 'localdomain'."""
+    path = write(NODE + '[[peers]]\nhost = "*.LocalDomain"\nrealm = "LocalDomain"\n')
+    (rule,) = load_config(path, {}).peers
+    assert (rule.host, rule.realm) == ("*.localdomain", "localdomain")

@@ -35,11 +35,11 @@ def addresses(servers: Sequence[str] | None, config: "Config") -> list[tuple[str
 
 
 def diameter_name(option: str, text: str) -> str:
-    """A host or realm as Diameter writes it. Raises Failure."""
-    from diameter_ocs.config.values import diameter_name as checked
+    """A host or, for an option of that name, a realm as Diameter writes it. Raises Failure."""
+    from diameter_ocs.config import values
 
     try:
-        return checked(text)
+        return values.realm_name(text) if option.endswith("realm") else values.diameter_name(text)
     except ValueError as error:
         raise wrong_option(option, f"{text!r} {error}") from None
 

@@ -11,6 +11,7 @@ from diameter_ocs.server.address import Address, parse_address
 
 STORE_URLS = re.compile(r"sqlite:///.+|memory://\Z")
 LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+REALM_NAME = re.compile(rf"{LABEL}(\.{LABEL})*\Z")
 DIAMETER_NAME = re.compile(rf"{LABEL}(\.{LABEL})+\Z")
 LOOPBACK: tuple[IPv4Network | IPv6Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -25,12 +26,19 @@ def diameter_name(text: str) -> str:
     return text.lower()
 
 
+def realm_name(text: str) -> str:
+    """A realm, in small letters. Unlike a host it may have one label: 'localdomain' is what Open5GS is shipped with."""
+    if len(text) > 255 or not REALM_NAME.match(text):
+        raise ValueError("must be a realm such as 'example.org'")
+    return text.lower()
+
+
 def host_pattern(text: str) -> str:
     """A full host name, or '*.' before one."""
     bare = text.removeprefix("*.")
     if "*" in bare:
         raise ValueError("a star may only stand for the first labels, as in '*.example.org'")
-    return text[: len(text) - len(bare)] + diameter_name(bare)
+    return diameter_name(bare) if bare == text else f"*.{realm_name(bare)}"
 
 
 def store_url(text: str) -> str:
