@@ -147,6 +147,7 @@ class Connection(asyncio.Protocol):
 
     def _receive(self, message: bytes) -> None:
         header = read_header(message)
+        self._watchdog_pending = False
         if self.state is State.OPEN:
             self._watch()
         if header.command == CREDIT_CONTROL_COMMAND and self.loses_next_answer:
@@ -172,7 +173,7 @@ class Connection(asyncio.Protocol):
         self.write(wire_message.encode_answer(header, wire_message.success(self.origin)))
 
     def _watchdog_answer(self, header: Header, message: bytes) -> None:
-        self._watchdog_pending = False
+        """Any message is a sign of life, so this one has done its work by coming."""
 
     def _disconnect_request(self, header: Header, message: bytes) -> None:
         """Answer and let the server close; what is unanswered then goes elsewhere."""
@@ -198,7 +199,10 @@ class Connection(asyncio.Protocol):
         self._arm(tw + jitter, self._silence)
 
     def _silence(self) -> None:
-        """Tw is over: ask once; the second silence in a row ends the connection."""
+        """Tw is over: ask once; a second silence ends the connection, which moves its requests elsewhere.
+
+        RFC 3539 §3.4.1 would move them now and close after a third; closing does both at once.
+        """
         if self._watchdog_pending:
             return self.abort("no answer to the DWR")
         self._watchdog_pending = True

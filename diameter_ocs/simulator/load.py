@@ -343,7 +343,7 @@ class LoadRun:
         """Send all that is due and can be sent, the lines in turn."""
         if not self._start:
             return
-        elapsed = time.perf_counter() - self._start
+        elapsed = min(time.perf_counter() - self._start, self.profile.duration_seconds)
         due = BATCH * len(self.lines) if self.closing else self._schedule.due(elapsed) - self._sent
         lines = len(self.lines)
         for _ in range(lines):

@@ -80,7 +80,7 @@ class LoadProfile(Struct, frozen=True):
 
 
 def _fits(first: str, count: int) -> bool:
-    return first.isascii() and first.isdigit() and len(str(int("1" + first) + count - 1)) == len(first) + 1
+    return first.isascii() and first.isdigit() and int(first) + count <= 10 ** len(first)
 
 
 class Schedule:
