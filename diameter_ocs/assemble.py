@@ -22,6 +22,7 @@ from diameter_ocs.peer.node import Node
 from diameter_ocs.rating.catalogue import Catalogue
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.server.clock import Clock
+from diameter_ocs.server.control import add_control
 from diameter_ocs.server.http import HttpServer, NodeFacts, Readiness, create_app
 from diameter_ocs.server.peer_status import PeerStatus
 from diameter_ocs.server.sweeper import Sweeper
@@ -69,6 +70,7 @@ def terms_of(config: Config, catalogue: Catalogue) -> Terms:
         sessions.closed_retention_seconds,
         sessions.max_open_per_account,
         sessions.silence,
+        sessions.unknown_session,
     )
     return Terms(catalogue, rules)
 
@@ -199,7 +201,9 @@ class Ocs:
     def _http(self) -> HttpServer:
         node = self.config.node
         facts = NodeFacts(origin_host=node.origin_host, origin_realm=node.origin_realm)
-        return HttpServer(self.config.http.listen, create_app(facts, self.telemetry, self.readiness))
+        app = create_app(facts, self.telemetry, self.readiness)
+        add_control(app, self._disconnect)
+        return HttpServer(self.config.http.listen, app)
 
     def _bind_telemetry(self) -> None:
         self.telemetry.bind(
@@ -223,6 +227,9 @@ class Ocs:
             await self.transport.start()
         except OSError as error:
             raise ConfigurationError([f"diameter.listen — {error.strerror or error}"]) from error
+
+    def _disconnect(self, host: str, cause: DisconnectCause) -> bool:
+        return self._transport is not None and self._transport.peers.disconnect(host, cause)
 
     def _peer_statuses(self) -> list[PeerStatus]:
         return self._transport.peers.statuses() if self._transport is not None else []

@@ -275,6 +275,9 @@ class _Step:
 
     def settle_late(self, session: Session) -> Decision:
         """A report after the session was closed: debit it at the session's tariff, grant nothing, say 5002."""
+        if session.close_reason == NEVER_OPENED:
+            self._take_unknown_usage()
+            return self._commit(session, Outcome(Verdict.SESSION_UNKNOWN, detail=NEVER_OPENED))
         answers = self._credits(self.request.credits, may_grant=False, mark=LATE)
         detail = f"the session was closed before ({session.close_reason}); reported usage was debited"
         used = tuple(CreditOutcome(a.rating_group, a.service_identifiers, a.verdict, used=a.used) for a in answers)
@@ -282,21 +285,22 @@ class _Step:
 
     def record_unknown(self) -> Decision:
         """A report for a session that was never opened here: its usage goes on record, or is debited by policy."""
-        if self.terms.rules.unknown_session is UnknownSession.DEBIT:
-            self._credits(self.request.credits, may_grant=False, mark=LATE)
-        else:
-            self._record_unrated()
-        outcome = Outcome(Verdict.SESSION_UNKNOWN, detail=NEVER_OPENED)
-        opened = self._new_session()
+        self._take_unknown_usage()
         gone = _session(
-            opened,
+            self._new_session(),
             quotas=(),
             expires_ms=_forget_at(self.terms.rules, self.at_ms),
             last_ms=self.at_ms,
             closed_ms=self.at_ms,
             why=NEVER_OPENED,
         )
-        return self._commit(gone, outcome)
+        return self._commit(gone, Outcome(Verdict.SESSION_UNKNOWN, detail=NEVER_OPENED))
+
+    def _take_unknown_usage(self) -> None:
+        if self.terms.rules.unknown_session is UnknownSession.DEBIT:
+            self._credits(self.request.credits, may_grant=False, mark=LATE)
+        else:
+            self._record_unrated()
 
     def _record_unrated(self) -> None:
         for credit in self.request.credits:

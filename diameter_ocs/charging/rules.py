@@ -14,6 +14,15 @@ class Silence(Enum):
     """The whole grant counts as used; a late report is charged only for what goes beyond it."""
 
 
+class UnknownSession(Enum):
+    """What becomes of usage that a known subscriber's gateway reports for a session never opened here."""
+
+    RECORD = "record"
+    """No balance moves; the usage stays in the journal as unrated."""
+    DEBIT = "debit"
+    """It is charged as a late report is."""
+
+
 class ChargingRules(Struct, frozen=True, gc=False):
     """Supervision of sessions (RFC 8506 §13, timer Tcc) and their bounds.
 
@@ -28,3 +37,4 @@ class ChargingRules(Struct, frozen=True, gc=False):
     closed_retention_seconds: int = 86_400
     max_open_sessions: int = 1000
     silence: Silence = Silence.RELEASE
+    unknown_session: UnknownSession = UnknownSession.RECORD

@@ -221,7 +221,7 @@ def _print(loaded: "VersionedAccount", as_json: bool) -> None:
         print_json(views.account_facts(loaded))
         return
     out, account = console(), loaded.account
-    title = f"[bold]{account.account_id}[/] {views.status_text(account.status)}"
-    out.print(f"{title}  {account.open_sessions} open sessions  {account.name}".rstrip())
+    out.print(account.account_id, style="bold", end=" ")
+    out.print(views.status_text(account.status), f" {account.open_sessions} open sessions  {account.name}")
     out.print(views.bucket_table(account))
     out.print(views.subscriber_table(loaded.subscribers))

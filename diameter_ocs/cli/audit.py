@@ -66,20 +66,16 @@ def _facts(report: "AuditReport") -> dict[str, object]:
 
 
 def _print(report: "AuditReport") -> None:
-    from rich.markup import escape
-
     from diameter_ocs.demo.summary import conservation_table
 
     out = console()
     for faulty in report.faulty:
         for discrepancy in faulty.discrepancies:
-            out.print(f"[red]![/] {escape(faulty.account_id)}: {escape(discrepancy)}", soft_wrap=True)
+            out.print(f"! {faulty.account_id}: {discrepancy}", style="red", soft_wrap=True)
     if report.totals:
         out.print(conservation_table(report.totals))
-    verdict = (
-        "[green]every balance is proved by its journal[/]"
-        if report.is_clean
-        else f"[red]{report.faulty_accounts:,} accounts are not proved by their journal[/]"
-    )
+    verdict = "every balance is proved by its journal"
+    if not report.is_clean:
+        verdict = f"{report.faulty_accounts:,} accounts are not proved by their journal"
     counted = f"{report.accounts:,} accounts, {report.entries:,} entries, {report.open_sessions:,} open sessions"
-    out.print(f"{counted}: {verdict}")
+    out.print(f"{counted}: {verdict}", style="green" if report.is_clean else "red")

@@ -43,7 +43,7 @@ def demo(
     if as_json:
         print_json(summary.as_json())
     else:
-        console().print(summary.render())
+        console(markup=True).print(summary.render())
     if not summary.holds:
         raise typer.Exit(CHECK_FAILED)
 
@@ -52,7 +52,7 @@ async def _run(files: "DemoFolder", *, once: bool, quiet: bool) -> "Summary":
     from diameter_ocs.demo.run import Demo
     from diameter_ocs.telemetry.logs import setup_logging
 
-    out = console()
+    out = console(markup=True)
     with files.log_file.open("w", encoding="utf-8") as log:
         setup_logging("info", "json", log)
         running = Demo(files, stop_on_signals(), once=once)

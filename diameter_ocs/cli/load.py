@@ -152,7 +152,7 @@ def _print(report: "LoadReport", differ: list[str], check: bool) -> None:
 
     out, tally = console(), report.tally
     offered = f"{report.profile.rate:,}/s offered" if report.profile.rate else "as fast as the server takes"
-    out.print(f"[bold]{report.rate:,.0f} CCR/s answered[/], {offered}, for {report.seconds:.1f} s")
+    out.print(f"{report.rate:,.0f} CCR/s answered, {offered}, for {report.seconds:.1f} s", style="bold")
     out.print(
         f"{tally.answered:,} answered, {tally.unanswered:,} unanswered, {tally.late:,} late, "
         f"{tally.resends:,} sent again, {report.books.sessions:,} sessions"
@@ -166,6 +166,7 @@ def _print(report: "LoadReport", differ: list[str], check: bool) -> None:
         codes.add_row(name, f"{count:,}")
     out.print(codes)
     for line in (*report.notes, *report.errors, *differ):
-        out.print(f"! {line}", markup=False, soft_wrap=True)
+        out.print(f"! {line}", soft_wrap=True)
     if check:
-        out.print("the server's books " + ("[red]differ[/]" if differ else "[green]equal the gateways'[/]"))
+        verdict = "differ from" if differ else "equal"
+        out.print(f"the server's books {verdict} the gateways'", style="red" if differ else "green")

@@ -17,11 +17,14 @@ WIDTH_ELSEWHERE = 160
 NEVER = "-"
 
 
-def console(*, to_stderr: bool = False) -> Console:
-    """Where to print: colours and the width of the terminal on a terminal, plain and wide elsewhere."""
+def console(*, to_stderr: bool = False, markup: bool = False) -> Console:
+    """Where to print: colours and the width of the terminal on a terminal, plain and wide elsewhere.
+
+    markup stays off wherever text from the network or from records is shown: a name may hold brackets.
+    """
     stream = sys.stderr if to_stderr else sys.stdout
     width = None if stream.isatty() else int(os.environ.get("COLUMNS", "") or WIDTH_ELSEWHERE)
-    return Console(file=stream, width=width, highlight=False, emoji=False)
+    return Console(file=stream, width=width, highlight=False, emoji=False, markup=markup)
 
 
 def print_json(value: Any) -> None:

@@ -81,7 +81,7 @@ def _print(session: "Session", owner: "VersionedAccount", entries: "list[Entry]"
 
     out = console()
     why = f" ({session.close_reason})" if session.close_reason else ""
-    out.print(f"[bold]{session.session_id}[/]")
+    out.print(session.session_id, style="bold")
     out.print(f"account {session.account_id}, subscriber {session.subscriber_id}, from {session.origin_host}")
     out.print(f"{session.status.value}{why}, {session.service_context}")
     out.print(views.quota_table(session, owner.account.currency))

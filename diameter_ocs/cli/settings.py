@@ -49,8 +49,6 @@ def _checked(context: typer.Context, config: options.ConfigFile) -> dict[str, An
 @app.command()
 def show(context: typer.Context, config: options.ConfigFile = None, as_json: options.AsJson = False) -> None:
     """Show every setting, its value and where it comes from. Passwords are hidden."""
-    from rich.markup import escape
-
     from diameter_ocs.cli.output import table
     from diameter_ocs.config import describe
     from diameter_ocs.config.problems import toml_value
@@ -62,7 +60,7 @@ def show(context: typer.Context, config: options.ConfigFile = None, as_json: opt
     made = table(str(facts["file"] or "no file"), "key", "value", "from", "meaning")
     for each in facts["settings"]:
         value = "" if each["value"] is None else toml_value(each["value"])
-        made.add_row(escape(each["key"]), escape(value), escape(each["origin"]), escape(each["meaning"] or ""))
+        made.add_row(each["key"], value, each["origin"], each["meaning"] or "")
     console().print(made)
 
 

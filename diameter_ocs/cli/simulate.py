@@ -87,7 +87,7 @@ async def _play(
 
     out = console()
     if not quiet:
-        out.print(f"[bold]{scenario.name}[/]", soft_wrap=True)
+        out.print(scenario.name, style="bold", soft_wrap=True)
 
     def show(step: "StepReport") -> None:
         if not quiet:
@@ -100,10 +100,10 @@ async def _play(
 
 
 def _print_step(step: "StepReport", out: Any) -> None:
-    mark = "[green]✓[/]" if step.ok else "[bold red]✗[/]"
-    out.print(f"  {mark} {step.number:2} {step.text}", soft_wrap=True)
+    out.print("  ✓" if step.ok else "  ✗", style="green" if step.ok else "bold red", end=" ")
+    out.print(f"{step.number:2} {step.text}", soft_wrap=True)
     for reason in step.reasons:
-        out.print(f"       {reason}", style="red", markup=False, soft_wrap=True)
+        out.print(f"       {reason}", style="red", soft_wrap=True)
 
 
 def _print_end(reports: "Sequence[ScenarioReport]", differ: list[str], *, check: bool) -> None:
@@ -114,6 +114,6 @@ def _print_end(reports: "Sequence[ScenarioReport]", differ: list[str], *, check:
         f"{held} of {len(reports)} scenarios held, {seconds:.1f} s", style="green" if held == len(reports) else "red"
     )
     for line in differ:
-        out.print(f"! {line}", markup=False, soft_wrap=True)
+        out.print(f"! {line}", soft_wrap=True)
     if check and not differ:
         out.print("the server's books equal the gateway's", style="green")

@@ -136,5 +136,5 @@ def _print(owner: "VersionedAccount", subscriber: "Subscriber", as_json: bool) -
         return
     out = console()
     out.print(views.subscriber_table([subscriber], title="Subscriber"))
-    out.print(f"account {owner.account.account_id} {views.status_text(owner.account.status)}")
+    out.print("account", owner.account.account_id, views.status_text(owner.account.status))
     out.print(views.bucket_table(owner.account))

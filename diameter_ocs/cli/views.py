@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from diameter_ocs.charging.session import Session
 from diameter_ocs.cli.output import NEVER, instant, table, when
@@ -21,8 +22,8 @@ def amount(value: int, unit: UnitType, currency: str = "") -> str:
     return format_money(value, currency) if unit is UnitType.MONEY else format_quantity(value, unit)
 
 
-def status_text(status: Status) -> str:
-    return f"[{STYLES[status]}]{status.value}[/]"
+def status_text(status: Status) -> Text:
+    return Text(status.value, style=STYLES[status])
 
 
 def names(subscriber: Subscriber) -> str:

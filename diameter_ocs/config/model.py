@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, Strict
 
-from diameter_ocs.charging.rules import Silence
+from diameter_ocs.charging.rules import Silence, UnknownSession
 from diameter_ocs.config import values
 from diameter_ocs.server.address import Address
 from diameter_ocs.values.identity import IdentityKind
@@ -18,8 +18,10 @@ LATEST_ANSWER_SECONDS = 5.0
 """Gateways give up on a request at about this age, and an answer that comes later harms some of them."""
 
 DiameterName = Annotated[str, AfterValidator(values.diameter_name)]
+RealmName = Annotated[str, AfterValidator(values.realm_name)]
 HostPattern = Annotated[str, AfterValidator(values.host_pattern)]
-Names = Annotated[tuple[DiameterName, ...], Strict(False)]
+Hosts = Annotated[tuple[DiameterName, ...], Strict(False)]
+Realms = Annotated[tuple[RealmName, ...], Strict(False)]
 ListenAddress = Annotated[Address, values.ADDRESS]
 ConnectAddress = Annotated[Address, values.CONNECT_ADDRESS]
 Network = Annotated[values.IpNetwork, values.NETWORK]
@@ -38,15 +40,15 @@ class Node(Section):
 
     origin_host: DiameterName
     """Diameter name of this node, a full host name. Peers know it by this name."""
-    origin_realm: DiameterName
+    origin_realm: RealmName
     """Diameter realm of this node."""
     product_name: Annotated[str, Field(min_length=1, max_length=255)] = "diameter_ocs"
     """Product-Name told to peers."""
-    served_realms: Names = ()
+    served_realms: Realms = ()
     """Further realms whose requests are answered here."""
     serve_peer_realms: bool = True
     """Answer requests addressed to the realms of admitted peers too."""
-    cluster_hosts: Names = ()
+    cluster_hosts: Hosts = ()
     """Other names accepted as Destination-Host: the sister nodes this one stands in for."""
 
 
@@ -82,7 +84,7 @@ class PeerRule(Section):
 
     host: HostPattern
     """Origin-Host of the peer, or '*.' and a domain for every host in it."""
-    realm: DiameterName | None = None
+    realm: RealmName | None = None
     """Origin-Realm the peer must have; any when absent."""
     networks: Annotated[tuple[Network, ...], Strict(False), Field(min_length=1)] = values.LOOPBACK
     """Addresses the peer may come from."""
@@ -136,6 +138,8 @@ class Sessions(Section):
     """Sessions one account may have open at one time."""
     silence: Annotated[Silence, Strict(False)] = Silence.RELEASE
     """What becomes of quota that a silent session still holds: 'release' it, or 'charge granted'."""
+    unknown_session: Annotated[UnknownSession, Strict(False)] = UnknownSession.RECORD
+    """Usage reported for a session never opened here: 'record' it only, or 'debit' it too. The answer is 5002."""
     sweep_interval_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5
     """How often silent sessions are looked for."""
     identity_preference: Annotated[

@@ -26,6 +26,7 @@ class EngineMetrics:
         self._reasons = LabelBound()
         self._groups = LabelBound()
         self._units: dict[tuple[Action, str], int] = {}
+        self._leaked_units = 0
         self._reserved_before: dict[str, int] = {}
         self._refused = dict.fromkeys(map(self._reasons.label, REFUSALS), 0)
 
@@ -35,6 +36,8 @@ class EngineMetrics:
         self._accounts_written += accounts
 
     def journaled(self, entry: Entry) -> None:
+        if entry.kind == "session_expired":
+            self._leaked_units += sum(each.units for each in entry.postings if each.action is Action.RELEASE)
         units = self._units
         for posting in entry.postings:
             if posting.units:
@@ -92,6 +95,11 @@ class EngineMetrics:
             ("ocs_engine_accounts_written", "Account rows written.", self._accounts_written),
             ("ocs_engine_accounts_loaded", "Accounts loaded from the store.", self._accounts_loaded),
             ("ocs_engine_commit_failures", "Batches the store could not write.", self._commit_failures),
+            (
+                "ocs_leaked_units",
+                "Units granted to sessions that fell silent and were closed: delivered perhaps, never reported.",
+                self._leaked_units,
+            ),
             ("ocs_engine_decided_again", "Commands decided again on newer accounts.", self._decided_again),
         ):
             yield CounterMetricFamily(name, text, value=count)

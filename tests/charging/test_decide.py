@@ -2,7 +2,7 @@
 
 from diameter_ocs.charging.decide import expire_session
 from diameter_ocs.charging.request import FinalUnitAction, RequestType, ServiceCredit, ServiceUnits
-from diameter_ocs.charging.rules import ChargingRules, Silence
+from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import spend_key
@@ -75,9 +75,7 @@ def test_octets_are_spent_before_money_in_order_of_priority_and_expiry():
         octets(3 * MB, "last", priority=20),
         money(1_000_000),
     )
-    line.account = Account(
-        "acc-1", buckets=tuple(sorted(line.account.buckets, key=lambda b: (b.priority, b.bucket_id)))
-    )
+    line.account = Account("acc-1", buckets=tuple(sorted(line.account.buckets, key=spend_key)))
     line.initial(ask(10, 10 * MB))
     reserved = {bucket.bucket_id: bucket.reserved for bucket in line.account.buckets}
     assert reserved == {"a-soon": 3 * MB, "b-late": 3 * MB, "last": 3 * MB, "money": 20_000}
@@ -391,6 +389,17 @@ def test_a_session_never_opened_is_recorded_and_moves_no_balance():
     assert line.bucket("data").remaining == 100 * MB
     assert [(p.action, p.units) for p in line.entries[-1].postings] == [(Action.UNRATED, MB)]
     assert line.update(7, report(used=MB)).outcome.repeated
+    assert line.terminate(8, report(used=MB, more=False)).outcome.verdict is Verdict.SESSION_UNKNOWN
+    assert line.bucket("data").remaining == 100 * MB
+
+
+def test_a_session_never_opened_is_debited_where_the_operator_says_so():
+    line = Line(octets(100 * MB), unknown_session=UnknownSession.DEBIT)
+    decision = line.update(7, report(used=MB))
+    assert (decision.outcome.verdict, line.account.open_sessions) == (Verdict.SESSION_UNKNOWN, 0)
+    assert (line.bucket("data").remaining, line.bucket("data").reserved) == (99 * MB, 0)
+    assert line.update(7, report(used=MB)).outcome.repeated
+    assert line.bucket("data").remaining == 99 * MB
 
 
 # Supervision --------------------------------------------------------------------------------------
