@@ -81,7 +81,7 @@ def conservation_table(totals: Mapping[str, UnitTotals]) -> Table:
         made.add_column(column, justify="right")
     for unit, each in sorted(totals.items()):
         parts = (each.credited, each.available, each.reserved, each.consumed, each.expired, each.withdrawn)
-        missing = f"[{'red' if each.missing else 'green'}]{_amount(each.missing, unit)}[/]"
+        missing = Text(_amount(each.missing, unit), style="red" if each.missing else "green")
         made.add_row(unit, *(_amount(part, unit) for part in parts), missing)
     return made
 

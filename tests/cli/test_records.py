@@ -175,3 +175,10 @@ def test_a_database_that_is_none_is_said(ocs, tmp_path):
     (tmp_path / "ocs.db").write_text("this is no database, only text that is long enough to be looked at " * 20)
     assert ocs.refused("account", "list").startswith("ocs: store: ")
     assert ocs.refused("account", "create").startswith("ocs: store: ")
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(ocs):
+    ocs("account", "create", "acme", "--name", "[/red] [bold", "--nai", "[/x]@example.org", "--offer", "bundle-only")
+    assert "[/red] [bold" in ocs("account", "show", "acme").stdout
+    assert "[/red] [bold" in ocs("account", "list").stdout
+    assert "[/x]@example.org" in ocs("subscriber", "list").stdout
