@@ -14,8 +14,6 @@ INITIAL, UPDATE, TERMINATION = RequestType.INITIAL.value, RequestType.UPDATE.val
 THRESHOLD, EXHAUSTED = ReportingReason.THRESHOLD.value, ReportingReason.QUOTA_EXHAUSTED.value
 MAX_REFUSALS = 3
 """So many times in a row a report is repeated that was refused with a protocol error."""
-ROW_HEAD = 4
-"""Row of the answer reader: result code, number, then three values per group."""
 
 
 class Slot:
@@ -79,7 +77,7 @@ class Slot:
         return self.kind
 
     def obey(self, row: Sequence[int]) -> bool:
-        """Take an answer into the books and do what it says; True when the session is over."""
+        """Take an answer (a row of the AnswerReader) into the books and do what it says; True ends the session."""
         code = row[0]
         if code == SUCCESS:
             self.refusals = 0
@@ -111,13 +109,10 @@ class Slot:
                 books[group] += used
 
     def _take_grants(self, row: Sequence[int]) -> None:
-        """Grants as they stand; a group without one, or with final units, makes this the last report but one."""
+        """Grants of a row of the AnswerReader; a group without one, or with final units, ends the session next."""
         for group in range(len(self.granted)):
             granted, is_final = row[3 + 3 * group], row[4 + 3 * group]
-            if granted > 0:
-                self.granted[group] = granted
-            else:
-                self.granted[group] = 0
+            self.granted[group] = max(0, granted)
             if granted <= 0 or is_final == 1:
                 self.updates_left = 0
 
@@ -128,7 +123,6 @@ class Slot:
             return True
         self.number += 1
         self.updates_left = 0
-        self.granted[:] = self.used
         return False
 
 

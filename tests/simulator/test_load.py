@@ -126,6 +126,28 @@ async def test_requests_of_a_broken_line_are_sent_again_with_the_t_flag() -> Non
     assert_books_agree(report, ocs)
 
 
+async def test_a_line_that_breaks_every_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diameter_ocs.simulator.load.MAX_SENDS", 2)
+    async with stub() as ocs:
+        ocs.ignores = 1_000_000
+        profile = LoadProfile(rate=50, duration_seconds=1.0, sessions=1, drain_seconds=0.1)
+        report = await run_load(profile, [ocs.address])
+    first = [ccr for ccr in ocs.received if ccr.key == ocs.received[0].key]
+    assert [ccr.is_resent for ccr in first] == [False, True]
+    assert report.tally.unanswered > 0
+    assert report.tally.answered == 0
+
+
+async def test_latency_counts_from_the_moment_a_request_was_due() -> None:
+    """One session can have one request under way, so at this rate almost all of them start late."""
+    rate = 100_000
+    async with stub() as ocs:
+        profile = LoadProfile(rate=rate, duration_seconds=0.4, sessions=1)
+        report = await run_load(profile, [ocs.address])
+    behind_seconds = profile.duration_seconds - report.tally.scheduled_answered / rate
+    assert report.latencies()["all"]["max"] >= behind_seconds * 1_000_000 / 2
+
+
 async def test_silence_is_counted_and_the_usage_in_doubt() -> None:
     async with stub() as ocs:
 
