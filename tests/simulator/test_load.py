@@ -127,7 +127,7 @@ async def test_requests_of_a_broken_line_are_sent_again_with_the_t_flag() -> Non
 
 
 async def test_a_line_that_breaks_every_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diameter_ocs.simulator.load.MAX_SENDS", 2)
+    monkeypatch.setattr("diameter_ocs.simulator.load_line.MAX_SENDS", 2)
     async with stub() as ocs:
         ocs.ignores = 1_000_000
         profile = LoadProfile(rate=50, duration_seconds=1.0, sessions=1, drain_seconds=0.1)
