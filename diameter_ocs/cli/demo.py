@@ -49,19 +49,30 @@ def demo(
 
 
 async def _run(files: "DemoFolder", *, once: bool, quiet: bool) -> "Summary":
+    """On other ports, should somebody take the chosen ones in the meantime."""
     from diameter_ocs.demo.run import Demo
+    from diameter_ocs.errors import ConfigurationError
     from diameter_ocs.telemetry.logs import setup_logging
 
-    out = console(markup=True)
     with files.log_file.open("w", encoding="utf-8") as log:
         setup_logging("info", "json", log)
-        running = Demo(files, stop_on_signals(), once=once)
-        if quiet or not out.is_terminal:
-            _announce(running, out, quiet=quiet)
-            return await running.run()
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(_stop_drawing, asyncio.create_task(_draw(running, out), name="demo screen"))
-            return await running.run()
+        stopping = stop_on_signals()
+        try:
+            return await _show(Demo(files, stopping, once=once), quiet=quiet)
+        except ConfigurationError:
+            files.choose_ports(usual=False)
+            return await _show(Demo(files, stopping, once=once), quiet=quiet)
+
+
+async def _show(running: "Demo", *, quiet: bool) -> "Summary":
+    out = console(markup=True)
+    await running.start()
+    if quiet or not out.is_terminal:
+        _announce(running, out, quiet=quiet)
+        return await running.run()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_stop_drawing, asyncio.create_task(_draw(running, out), name="demo screen"))
+        return await running.run()
 
 
 def _announce(running: "Demo", out: "Console", *, quiet: bool) -> None:

@@ -28,8 +28,7 @@ class DemoFolder:
         if fresh:
             for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
                 (self.path / name).unlink(missing_ok=True)
-        self.diameter, self.http = free(DIAMETER), free(HTTP)
-        self._write()
+        self.choose_ports()
 
     @property
     def config_file(self) -> Path:
@@ -48,6 +47,11 @@ class DemoFolder:
             for usual, found, name in chosen
             if found != usual
         ]
+
+    def choose_ports(self, *, usual: bool = True) -> None:
+        """Take the usual ports where they are free, or any, and write the configuration."""
+        self.diameter, self.http = (free(each) if usual else any_port(each.host) for each in (DIAMETER, HTTP))
+        self._write()
 
     def close(self) -> None:
         """Let another demo have the folder."""
@@ -101,7 +105,12 @@ def free(usual: Address) -> Address:
                 raise ConfigurationError([f"{usual}: {error.strerror}"]) from None
         else:
             return usual
+    return any_port(usual.host)
+
+
+def any_port(host: str) -> Address:
+    """A port that is free at this moment."""
     with socket.socket() as probe, suppress(OSError):
-        probe.bind((usual.host, 0))
-        return Address(usual.host, probe.getsockname()[1])
-    raise ConfigurationError([f"no port of {usual.host} is free"])
+        probe.bind((host, 0))
+        return Address(host, probe.getsockname()[1])
+    raise ConfigurationError([f"no port of {host} is free"])

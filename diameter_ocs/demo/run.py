@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -43,7 +45,7 @@ class Books(Struct):
 
 
 class Demo:
-    """Start it with `run`; the rest is for looking at it meanwhile.
+    """First `start`, then `run`; the rest is for looking at it meanwhile.
 
     stopping: set to end in order.
     """
@@ -79,9 +81,12 @@ class Demo:
 
     # Life ----------------------------------------------------------------------------------------
 
-    async def run(self) -> Summary:
-        """Serve, charge, end in order, prove. Raises ConfigurationError or StoreError when it cannot start."""
+    async def start(self) -> None:
+        """Let the node listen. Raises ConfigurationError or StoreError with nothing left running."""
         await self.ocs.start()
+
+    async def run(self) -> Summary:
+        """Charge until told to stop, end in order, prove."""
         try:
             await self._seed()
             watching = asyncio.create_task(self._watch(), name="demo balances")
@@ -175,11 +180,10 @@ class Demo:
     def picture(self) -> Picture:
         """The moment, for the screen."""
         telemetry, now = self.ocs.telemetry, time.monotonic()
-        file = _short(self.folder.config_file)
         return Picture(
             diameter=str(self.folder.diameter),
             http=str(self.folder.http),
-            hints=(*self.folder.moved, f"look closer in another terminal: ocs --config {file} account list"),
+            hints=(*self.folder.moved, f"look closer: {_command(self.folder.config_file)} account list"),
             status=telemetry.status(),
             peers=telemetry.peers(),
             count=self.traffic.count,
@@ -195,6 +199,12 @@ class Demo:
 def _own_environment(environ: "os._Environ[str]") -> dict[str, str]:
     """Settings of a real node have no place in the demo."""
     return {name: value for name, value in environ.items() if not name.startswith("OCS_")}
+
+
+def _command(config_file: Path) -> str:
+    """How another terminal calls commands on the demo."""
+    program = "ocs" if shutil.which("ocs") else str(_short(Path(sys.executable).parent / "ocs"))
+    return f"{program} --config {_short(config_file)}"
 
 
 def _short(path: Path) -> Path:
