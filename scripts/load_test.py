@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     add("--connections", type=int, help="gateways, each with one connection (one per --server)")
     add("--rate", type=rate, default=usual.rate, help="CCRs per second, or max (%(default)s)")
     add("--duration", type=float, default=usual.duration_seconds, help="seconds (%(default)s)")
+    add("--deviation", type=float, default=usual.deviation, help="how much the rate sways, 0.2 is 20 %% (%(default)s)")
     add("--ramp", type=float, default=usual.ramp_seconds, help="seconds in which the rate grows from 0 (%(default)s)")
     add("--sessions", type=int, default=usual.sessions, help="under way at once (%(default)s)")
     add("--subscribers", type=int, default=usual.subscribers, help="they belong to (%(default)s)")
@@ -90,6 +91,7 @@ def profile_of(given: argparse.Namespace) -> LoadProfile:
         rate=given.rate,
         duration_seconds=given.duration,
         ramp_seconds=given.ramp,
+        deviation=given.deviation,
         sessions=given.sessions,
         subscribers=given.subscribers,
         first_msisdn=given.first_msisdn,

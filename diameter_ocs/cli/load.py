@@ -23,6 +23,9 @@ def load(
     rate: Annotated[int, typer.Option("--rate", min=0, help="CCRs per second; 0 for all the server takes.")] = 500,
     duration: Annotated[float, typer.Option("--duration", min=0.1, max=86_400, help="Seconds.")] = 10.0,
     ramp: Annotated[float, typer.Option("--ramp", min=0, help="Seconds in which the rate grows from 0.")] = 0.0,
+    deviation: Annotated[
+        float, typer.Option("--deviation", min=0, max=1, help="How much the rate sways, as a part of it: 0.2 is 20 %.")
+    ] = 0.0,
     sessions: Annotated[int, typer.Option("--sessions", min=1, help="Sessions under way at once.")] = 200,
     subscribers: Annotated[int, typer.Option("--subscribers", min=1, help="Subscribers they belong to.")] = 20,
     first_msisdn: Annotated[str, typer.Option("--first-msisdn", help="MSISDN of the first one.")] = "99955500101",
@@ -62,6 +65,7 @@ def load(
         rate=rate or None,
         duration_seconds=duration,
         ramp_seconds=ramp,
+        deviation=deviation,
         sessions=sessions,
         subscribers=subscribers,
         first_msisdn=first_msisdn,

@@ -18,8 +18,9 @@ from diameter_ocs.simulator.connection import Address
 from diameter_ocs.simulator.credit import SUCCESS
 from diameter_ocs.simulator.dialect import Origin
 from diameter_ocs.simulator.load_line import Line
-from diameter_ocs.simulator.load_report import LoadProfile, LoadProgress, LoadReport, Schedule, Tally
+from diameter_ocs.simulator.load_report import LoadProfile, LoadProgress, LoadReport, Tally
 from diameter_ocs.simulator.load_slot import TERMINATION, LoadBooks, Slot
+from diameter_ocs.simulator.schedule import Schedule
 from diameter_ocs.simulator.template import FIRST_LOW, LAST_LOW, LOW_DIGITS, event_timestamp
 from diameter_ocs.wire.header import HEADER_OCTETS
 
@@ -53,7 +54,7 @@ class LoadRun:
         self.books = LoadBooks(profile.rating_groups, prefixes, ";gy")
         data_at = HEADER_OCTETS + 8
         self.low_places = [slice(data_at + len(each), data_at + len(each) + LOW_DIGITS) for each in prefixes]
-        self._schedule = Schedule(profile.rate, profile.ramp_seconds)
+        self._schedule = Schedule(profile.rate, profile.ramp_seconds, profile.deviation)
         self._start = 0.0
         self._sent = 0
         self._low = FIRST_LOW + random.getrandbits(31)

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 from typing import Any
 
 from msgspec import Struct
@@ -24,13 +23,15 @@ class LoadProfile(Struct, frozen=True):
     rate: CCRs per second; None sends whenever a session may (as much as the server takes).
     sessions: kept under way at once; each has at most one request unanswered. updates: CCR-Updates per
     session. octets: used per report and rating group, never more than was granted unless overuse.
-    ramp_seconds: the rate grows evenly from zero. connections: each is a gateway of its own name,
+    ramp_seconds: the rate grows evenly from zero. deviation: how much the rate sways, as a part of it
+    (standard deviation from tenth to tenth of a second). connections: each is a gateway of its own name,
     because a server takes one connection of a peer (RFC 6733 §5.6).
     """
 
     rate: int | None = 1000
     duration_seconds: float = 10.0
     ramp_seconds: float = 0.0
+    deviation: float = 0.0
     sessions: int = 1000
     subscribers: int = 20
     first_msisdn: str = "99955500101"
@@ -52,6 +53,7 @@ class LoadProfile(Struct, frozen=True):
             (self.rate is None or self.rate > 0, "rate must be above zero, or none for the most the server takes"),
             (self.duration_seconds > 0, "duration must be above zero"),
             (0 <= self.ramp_seconds <= self.duration_seconds, "ramp must be between zero and the duration"),
+            (0 <= self.deviation <= 1, "deviation must be between 0 and 1"),
             (1 <= self.sessions <= MAX_SESSIONS, f"sessions must be 1 to {MAX_SESSIONS:,}"),
             (self.subscribers > 0, "subscribers must be above zero"),
             (_fits(self.first_msisdn, self.subscribers), "the range of MSISDNs must keep its number of digits"),
@@ -81,30 +83,6 @@ class LoadProfile(Struct, frozen=True):
 
 def _fits(first: str, count: int) -> bool:
     return first.isascii() and first.isdigit() and int(first) + count <= 10 ** len(first)
-
-
-class Schedule:
-    """When the n-th request is due, counted from the start: a ramp up to the rate, then the rate."""
-
-    def __init__(self, rate: int | None, ramp_seconds: float) -> None:
-        self.rate = rate
-        self.ramp = ramp_seconds
-        self.in_ramp = (rate or 0) * ramp_seconds / 2
-
-    def due(self, elapsed: float) -> int:
-        """How many requests should have been sent by now."""
-        if self.rate is None:
-            return 1 << 62
-        if elapsed < self.ramp:
-            return int(self.rate * elapsed * elapsed / (2 * self.ramp))
-        return int(self.in_ramp + self.rate * (elapsed - self.ramp))
-
-    def moment(self, number: int) -> float:
-        """When request `number`, from zero, is due."""
-        assert self.rate is not None
-        if number < self.in_ramp:
-            return sqrt(2 * self.ramp * number / self.rate)
-        return self.ramp + (number - self.in_ramp) / self.rate
 
 
 class LoadProgress(Struct, frozen=True):
