@@ -18,13 +18,14 @@ Done = Callable[[Outcome], None]
 class Ticket:
     """A command waiting for its answer. `deadline` in monotonic seconds: after it nobody listens any more."""
 
-    __slots__ = ("attempts", "command", "deadline", "done", "is_verified_new")
+    __slots__ = ("attempts", "command", "deadline", "done", "is_answered", "is_verified_new")
 
     def __init__(self, command: Command, done: Done, deadline: float) -> None:
         self.command = command
         self.done = done
         self.deadline = deadline
         self.attempts = 0
+        self.is_answered = False
         self.is_verified_new = False
         """The journal holds no answer to this request number, although higher ones were seen."""
 
@@ -82,18 +83,30 @@ class Work:
 class Batch:
     """Works by account, in the order in which their commands came."""
 
-    __slots__ = ("cache", "works", "writes")
+    __slots__ = ("_commands", "cache", "works", "writes")
 
     def __init__(self, cache: AccountCache) -> None:
         self.cache = cache
         self.works: dict[str, Work] = {}
         self.writes: list[AccountWrite] = []
+        self._commands = 0
 
     def __len__(self) -> int:
         """Commands that wait for this batch."""
-        return sum(len(work.answers) for work in self.works.values())
+        return self._commands
 
-    def work_on(self, holding: Holding) -> Work:
+    def add(self, holding: Holding, ticket: Ticket, decision: Decision) -> None:
+        """One more decision, on top of those before it."""
+        work = self._work_on(holding)
+        work.apply(decision, self.cache)
+        work.answers.append((ticket, decision.outcome))
+        self._commands += 1
+
+    def touches(self, holding: Holding) -> bool:
+        """Has anything of this account been decided here?"""
+        return holding.account.account_id in self.works
+
+    def _work_on(self, holding: Holding) -> Work:
         account_id = holding.account.account_id
         work = self.works.get(account_id)
         if work is None:
@@ -115,7 +128,8 @@ class Batch:
                 tickets.extend(ticket for ticket, _ in work.answers)
                 work.holding.pins -= 1
                 self.cache.evict(account_id)
-        if tickets:
+        self._commands -= len(tickets)
+        if self.writes:
             self.writes = [write for write in self.writes if write.account_id in self.works]
         return tickets
 

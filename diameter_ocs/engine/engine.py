@@ -7,7 +7,7 @@ on disk, and nothing stays in memory that is not.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import structlog
@@ -30,6 +30,8 @@ log = structlog.get_logger("ocs.engine")
 LOAD_ATTEMPTS = 3
 DECIDE_ATTEMPTS = 8
 """How often somebody else may change an account under a command before it is refused."""
+DECIDE_BESIDE_COMMIT = 32
+"""Commands that are worth deciding while a batch is being written; fewer wait for it and cost one wake-up."""
 POLICE_SECONDS = 0.05
 NO_DEADLINE = float("inf")
 
@@ -70,6 +72,8 @@ class Engine:
         self.observer: EngineObserver = observer or Unobserved()
         self.cache = AccountCache(self.settings.cache_accounts)
         self._queue: deque[Ticket] = deque()
+        self._undecided: Sequence[Ticket] = ()
+        """Taken from the queue, and waiting for what they need to be read."""
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._commit_task: asyncio.Task[tuple[frozenset[str], list[Ticket]]] | None = None
@@ -109,7 +113,7 @@ class Engine:
             self._refuse([Ticket(command, done, deadline)], Verdict.TOO_BUSY, "stopping")
         else:
             self._queue.append(Ticket(command, done, deadline))
-            if not self._wake.is_set():
+            if self._commit_task is None or len(self._queue) >= DECIDE_BESIDE_COMMIT:
                 self._wake.set()
 
     async def execute(self, command: Command) -> Outcome:
@@ -126,38 +130,47 @@ class Engine:
     # the road ------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        while self._queue or self._commit_task is not None or not self._is_stopping:
+        """Decide what comes into the batch that is being built; commit it as soon as the one before is on disk."""
+        building = Batch(self.cache)
+        while self._has_work(building):
             if self._commit_task is not None and self._commit_task.done():
-                await self._collect(None)
-            if not self._queue:
+                await self._collect(building)
+            room = self.settings.batch_limit - len(building)
+            if self._queue and room > 0 and await self._decide(self._take(room), building):
+                await self._collect(building)
+            if building.works and self._commit_task is None:
+                self._start_commit(building)
+                building = Batch(self.cache)
+            elif not self._queue or room <= 0:
                 await self._wait()
-                continue
-            batch = await self._decide(self._take())
-            await self._collect(batch)
-            if batch.works:
-                self._commit_task = asyncio.create_task(self._commit(batch))
-                self._commit_task.add_done_callback(lambda _: self._wake.set())
+
+    def _has_work(self, building: Batch) -> bool:
+        return bool(not self._is_stopping or self._queue or building.works or self._commit_task is not None)
+
+    def _start_commit(self, batch: Batch) -> None:
+        batch.seal()
+        self._commit_task = asyncio.create_task(self._commit(batch))
+        self._commit_task.add_done_callback(lambda _: self._wake.set())
 
     async def _wait(self) -> None:
-        if self._is_stopping and self._commit_task is not None:
-            await asyncio.wait([self._commit_task])
-        elif not self._is_stopping:
+        """For the commit in flight, or for commands: beside a commit only when many have come."""
+        if self._commit_task is not None or not self._is_stopping:
             await self._wake.wait()
         self._wake.clear()
 
-    def _take(self) -> list[Ticket]:
-        """The longest waiting commands, at most a batch; those nobody waits for any more are refused."""
+    def _take(self, most: int) -> list[Ticket]:
+        """The longest waiting commands; those nobody waits for any more are refused."""
         self._refuse_overdue()
-        count = min(len(self._queue), self.settings.batch_limit)
+        count = min(len(self._queue), most)
         return [self._queue.popleft() for _ in range(count)]
 
-    async def _collect(self, building: Batch | None) -> None:
+    async def _collect(self, building: Batch) -> None:
         """Wait for the commit in flight; queue again what it, or what was built on it, has to redo."""
         if self._commit_task is None:
             return
         invalid, redo = await self._commit_task
         self._commit_task = None
-        if building is not None and invalid:
+        if invalid:
             redo = redo + building.drop(invalid)
         if redo:
             self._decide_again(redo)
@@ -226,8 +239,11 @@ class Engine:
             identities.update(name for name in new_names(command) if cache.by_identity(name) is None)
         return Wanted(identities, sessions, accounts)
 
-    async def _recall_old_answers(self, tickets: Sequence[Ticket]) -> None:
-        """A request number below the session's highest is a late first copy or an old repeat: ask the journal."""
+    async def _recall_old_answers(self, tickets: Sequence[Ticket], building: Batch) -> None:
+        """A request number below the session's highest is a late first copy or an old repeat: ask the journal.
+
+        The journal knows only what is on disk: a session that is being changed has to wait for that.
+        """
         asked: set[tuple[str, int]] = set()
         for ticket in tickets:
             command = ticket.command
@@ -237,9 +253,9 @@ class Engine:
             if key in asked:
                 continue  # its twin is decided first, then it is looked up again
             asked.add(key)
-            await self._collect(None)
+            await self._collect(building)
             holding = self.cache.by_session(command.session_id)
-            if holding is None:
+            if holding is None or building.touches(holding):
                 continue
             session = holding.sessions[command.session_id]
             ref = SessionRef(session.account_id, session.session_id)
@@ -263,19 +279,18 @@ class Engine:
 
     # deciding ------------------------------------------------------------------------------------
 
-    async def _decide(self, tickets: list[Ticket]) -> Batch:
+    async def _decide(self, tickets: list[Ticket], batch: Batch) -> bool:
+        """True when some have to wait until the batch is on disk: the journal will say whether they are repeats."""
         tickets = await self._load_missing(tickets)
         if any(type(t.command) is SessionRequest and self._is_doubtful(t, t.command) for t in tickets):
-            await self._recall_old_answers(tickets)
+            await self._recall_old_answers(tickets, batch)
             tickets = await self._load_missing(tickets)
-        batch = Batch(self.cache)
         at_ms = self.clock.at_ms()
         deferred = [ticket for ticket in tickets if not self._decide_one(ticket, batch, at_ms)]
-        batch.seal()
         self.cache.shrink()
         if deferred:
             self._decide_again(deferred)
-        return batch
+        return bool(deferred)
 
     def _decide_one(self, ticket: Ticket, batch: Batch, at_ms: int) -> bool:
         """False when the journal has to be asked first whether this is a repeat."""
@@ -295,9 +310,7 @@ class Engine:
         if holding is None:
             self._answer(ticket, decision.outcome)
             return True
-        work = batch.work_on(holding)
-        work.apply(decision, self.cache)
-        work.answers.append((ticket, decision.outcome))
+        batch.add(holding, ticket, decision)
         return True
 
     def _subject(self, command: Command) -> Subject:
@@ -346,18 +359,22 @@ class Engine:
     # refusing ------------------------------------------------------------------------------------
 
     def _police(self) -> None:
-        """Refuse overdue commands also while the road is blocked by a slow store."""
-        self._refuse_overdue()
+        """Refuse undecided commands in time also while the road is blocked by a slow store."""
+        self._in_time(self._undecided)
+        now = self.clock.now()
+        if any(ticket.deadline <= now for ticket in self._queue):
+            self._queue = deque(self._in_time(self._queue))
         if self._runner is not None and not self._runner.done():
             asyncio.get_running_loop().call_later(POLICE_SECONDS, self._police)
 
-    def _refuse_overdue(self) -> None:
+    def _in_time(self, tickets: Collection[Ticket]) -> list[Ticket]:
+        """Those that somebody still waits for; the others are refused, if they are not yet."""
         now = self.clock.now()
-        overdue = []
-        while self._queue and self._queue[0].deadline <= now:
-            overdue.append(self._queue.popleft())
-        if overdue:
-            self._refuse(overdue, Verdict.TOO_BUSY, "deadline")
+        waiting = [ticket for ticket in tickets if not ticket.is_answered]
+        kept = [ticket for ticket in waiting if ticket.deadline > now]
+        if len(kept) < len(waiting):
+            self._refuse([ticket for ticket in waiting if ticket.deadline <= now], Verdict.TOO_BUSY, "deadline")
+        return kept
 
     def _refuse(self, tickets: Sequence[Ticket], verdict: Verdict, reason: str) -> None:
         if not tickets:
@@ -368,6 +385,9 @@ class Engine:
             self._answer(ticket, outcome)
 
     def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
+        if ticket.is_answered:
+            return
+        ticket.is_answered = True
         try:
             ticket.done(outcome)
         except Exception:
