@@ -57,8 +57,12 @@ def _of_account(loaded: VersionedAccount, subscriber_id: str) -> tuple[Versioned
     raise Failure(f"account {loaded.account.account_id} has no subscriber {subscriber_id}")
 
 
-async def session(store: "Store", session_id: str) -> Session:
-    """By the whole Session-Id. Raises Failure when there is none."""
+async def session(store: "Store", session_id: str | None) -> Session:
+    """By the whole Session-Id, or the one with the latest request. Raises Failure when there is none."""
+    if session_id is None:
+        for latest in await store.sessions(open_only=False, limit=1):
+            return latest
+        raise Failure("there is no session yet")
     loaded = await store.load(Wanted(session_ids=(session_id,)))
     if session_id not in loaded.sessions:
         raise Failure(f"there is no session {session_id} (closed sessions are forgotten after a while)")

@@ -46,7 +46,9 @@ def list_sessions(
 @app.command()
 def show(
     context: typer.Context,
-    session: Annotated[str, typer.Argument(metavar="SESSION", help="The whole Session-Id, in quotes.")],
+    session: Annotated[
+        str | None, typer.Argument(metavar="SESSION", help="The whole Session-Id, in quotes; the latest when left out.")
+    ] = None,
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -59,13 +61,13 @@ def show(
         _print(found, owner, entries)
 
 
-async def _load(config: "Config", session_id: str) -> "tuple[Session, VersionedAccount, list[Entry]]":
+async def _load(config: "Config", session_id: str | None) -> "tuple[Session, VersionedAccount, list[Entry]]":
     from diameter_ocs.cli import lookup
 
     async with node.opened(config) as store:
         found = await lookup.session(store, session_id)
         owner = await lookup.account(store, found.account_id)
-        return found, owner, list(await store.session_entries(session_id))
+        return found, owner, list(await store.session_entries(found.session_id))
 
 
 def _print_json(session: "Session", entries: "list[Entry]") -> None:

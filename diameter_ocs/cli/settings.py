@@ -1,11 +1,15 @@
 """`ocs config` and `ocs version`."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from diameter_ocs.cli import node, options
+from diameter_ocs.cli.failure import WRONG_USAGE, Failure
 from diameter_ocs.cli.output import console, print_json
+
+SAMPLES = ("ocs.toml", "catalogue/demo.toml")
 
 app = typer.Typer(help="The configuration: check it, show what holds.", no_args_is_help=True)
 
@@ -62,6 +66,27 @@ def show(context: typer.Context, config: options.ConfigFile = None, as_json: opt
         value = "" if each["value"] is None else toml_value(each["value"])
         made.add_row(each["key"], value, each["origin"], each["meaning"] or "")
     console().print(made)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put ocs.toml and catalogue/demo.toml.")],
+) -> None:
+    """Write the sample configuration and catalogue into a folder. What is there is never overwritten."""
+    import shutil
+
+    from diameter_ocs.server.resources import config_dir
+
+    wanted = {folder / name: config_dir() / name for name in SAMPLES}
+    if there := [str(path) for path in wanted if path.exists()]:
+        raise Failure(f"FOLDER: {', '.join(there)} is there already", WRONG_USAGE)
+    for path, sample in wanted.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(sample, path)
+        except OSError as error:
+            raise Failure(f"FOLDER: {path} cannot be written: {error.strerror}", WRONG_USAGE) from None
+        typer.echo(path)
 
 
 def version(as_json: options.AsJson = False) -> None:

@@ -219,4 +219,4 @@ def _proved(report: AuditReport) -> Check:
 
 def _conserved(report: AuditReport) -> Check:
     problems = [f"{unit}: {each.missing:,} are missing" for unit, each in report.totals.items() if each.missing]
-    return Check("what came in is left, reserved, consumed, expired or taken out", "see below", tuple(problems))
+    return Check("nothing was created or lost", "unit by unit, below", tuple(problems))

@@ -151,6 +151,11 @@ def test_wrong_usage_names_the_option_and_the_rule(ocs, args, rule):
     assert rule in ocs.refused(*args)
 
 
+def test_without_any_session_there_is_none_to_show(ocs):
+    opened(ocs)
+    assert ocs.refused("session", "show", code=1) == "ocs: there is no session yet"
+
+
 def test_a_name_that_cannot_be_is_said(ocs):
     opened(ocs)
     assert "msisdn:12: '12' is not" in ocs.refused("subscriber", "show", "msisdn:12")

@@ -117,6 +117,15 @@ def test_settings_are_shown_with_their_origin(ocs, monkeypatch):
     assert "OCS_DIAMETER__WATCHDOG_SECONDS" in ocs("config", "show").stdout
 
 
+def test_a_sample_configuration_is_written_once(ocs, tmp_path):
+    made = ocs("config", "init", str(tmp_path / "etc")).stdout.split()
+    assert made == [f"{tmp_path}/etc/ocs.toml", f"{tmp_path}/etc/catalogue/demo.toml"]
+    ocs.config = tmp_path / "etc" / "ocs.toml"
+    assert ocs.json("config", "check")["ok"]
+    assert "is there already" in ocs.refused("config", "init", str(tmp_path / "etc"))
+    assert "cannot be written" in ocs.refused("config", "init", str(ocs.config))
+
+
 def test_version(ocs):
     from diameter_ocs import __version__
 

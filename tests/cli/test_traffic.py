@@ -15,6 +15,7 @@ def test_a_session_is_played_shown_and_audited(ocs):
         report = ocs.json("simulate", str(SCENARIOS / "basic-session.toml"), "--server", address, "--check")
         sessions = ocs.json("session", "list", "--all", "--account", "demo-01")
         assert ocs.json("session", "list") == []
+        assert ocs.json("session", "show")["session_id"] == sessions[0]["session_id"]
         assert ocs.json("audit")["ok"]
     assert report["ok"]
     assert report["differences"] == []
