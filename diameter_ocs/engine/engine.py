@@ -160,9 +160,8 @@ class Engine:
 
     def _take(self, most: int) -> list[Ticket]:
         """The longest waiting commands; those nobody waits for any more are refused."""
-        self._refuse_overdue()
         count = min(len(self._queue), most)
-        return [self._queue.popleft() for _ in range(count)]
+        return self._in_time([self._queue.popleft() for _ in range(count)])
 
     async def _collect(self, building: Batch) -> None:
         """Wait for the commit in flight; queue again what it, or what was built on it, has to redo."""
@@ -281,10 +280,13 @@ class Engine:
 
     async def _decide(self, tickets: list[Ticket], batch: Batch) -> bool:
         """True when some have to wait until the batch is on disk: the journal will say whether they are repeats."""
+        self._undecided = tickets
         tickets = await self._load_missing(tickets)
         if any(type(t.command) is SessionRequest and self._is_doubtful(t, t.command) for t in tickets):
             await self._recall_old_answers(tickets, batch)
             tickets = await self._load_missing(tickets)
+        self._undecided = ()
+        tickets = self._in_time(tickets)
         at_ms = self.clock.at_ms()
         deferred = [ticket for ticket in tickets if not self._decide_one(ticket, batch, at_ms)]
         self.cache.shrink()
