@@ -25,6 +25,8 @@ from diameter_ocs.wire.result_code import RESULT_CODE_OF_VERDICT, ResultCode, re
 log = structlog.get_logger("ocs.gy")
 
 DEFAULT_DEADLINE_SECONDS = 4.5
+REFUSAL_GRACE_SECONDS = 0.4
+"""A refusal because the time is over comes when it is over; later than this nobody may get even that."""
 DESTINATION_REALM, DESTINATION_HOST = 283, 293
 
 
@@ -165,7 +167,7 @@ class Pending:
         application = self._application
         meter = application.meter
         now = application.clock.now()
-        if now > self._deadline and outcome.verdict is not Verdict.TOO_BUSY:
+        if now > self._deadline + (REFUSAL_GRACE_SECONDS if outcome.verdict is Verdict.TOO_BUSY else 0.0):
             meter.dropped_late()
             return
         request = self._request
