@@ -239,7 +239,7 @@ class Ocs:
         return None
 
     async def _engine_problem(self) -> str | None:
-        return None if self.engine.is_running else "not running"
+        return self.engine.problem
 
     async def _listen_problem(self) -> str | None:
         return None if self._transport is not None and self._transport.addresses else "not listening"

@@ -33,6 +33,8 @@ DECIDE_ATTEMPTS = 8
 DECIDE_BESIDE_COMMIT = 32
 """Commands that are worth deciding while a batch is being written; fewer wait for it and cost one wake-up."""
 POLICE_SECONDS = 0.05
+FAILURE_TOLD_SECONDS = 10.0
+"""A failed commit is a reason for doubt so long, unless a later one succeeds."""
 NO_DEADLINE = float("inf")
 
 
@@ -78,6 +80,8 @@ class Engine:
         self._runner: asyncio.Task[None] | None = None
         self._commit_task: asyncio.Task[tuple[frozenset[str], list[Ticket]]] | None = None
         self._is_stopping = False
+        self._failure: tuple[float, str] | None = None
+        """When the last commit failed, and why; None when it succeeded."""
 
     # for everybody -------------------------------------------------------------------------------
 
@@ -97,6 +101,15 @@ class Engine:
     @property
     def is_running(self) -> bool:
         return self._runner is not None and not self._runner.done() and not self._is_stopping
+
+    @property
+    def problem(self) -> str | None:
+        """Why commands can hardly be served now; None when they can."""
+        if not self.is_running:
+            return "not running"
+        if self._failure is not None and self.clock.now() - self._failure[0] < FAILURE_TOLD_SECONDS:
+            return f"the last commit failed: {self._failure[1]}"
+        return None
 
     @property
     def queue_length(self) -> int:
@@ -341,6 +354,7 @@ class Engine:
         except Exception as error:
             log.exception("the store failed in an unexpected way")
             return self._give_up(batch, error)
+        self._failure = None
         redo = batch.drop(stale)
         batch.finish()
         self.observer.batch_committed(len(batch), len(batch.works), self.clock.now() - started)
@@ -353,6 +367,7 @@ class Engine:
 
     def _give_up(self, batch: Batch, error: Exception) -> tuple[frozenset[str], list[Ticket]]:
         log.error("commit failed; nothing of it was charged", error=str(error), requests=len(batch))
+        self._failure = self.clock.now(), str(error)
         self.observer.commit_failed(len(batch), error)
         invalid = frozenset(batch.works)
         self._refuse(batch.drop(invalid), Verdict.STORE_UNAVAILABLE, "store")
