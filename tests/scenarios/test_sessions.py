@@ -1,6 +1,7 @@
 """Sessions from end to end over the wire: grants, thresholds, final units, sharing, silence, restarts."""
 
 import asyncio
+import contextlib
 
 import pytest
 from msgspec import structs
@@ -334,17 +335,18 @@ async def test_a_stop_finishes_what_was_taken(folder):
         for session in sessions:
             session.sent = session.request(INITIAL, mscc(10, wants=[("CC-Total-Octets", 1 * MB)]))
             peer.send(session.sent)
+        answers = [decode_lenient(await peer.receive_bytes(), default_dictionary())]
         stopping = asyncio.create_task(node.transport.stop())
-        answers = []
-        while True:
-            octets = await peer.receive_bytes()
-            if octets[4] & 0x80:
-                peer.send(messages.dpa(octets, PGW))
-                break
-            answers.append(decode_lenient(octets, default_dictionary()))
-        assert await peer.ended() == []
+        with contextlib.suppress(EOFError):
+            while True:
+                octets = await peer.receive_bytes()
+                if octets[4] & 0x80:
+                    peer.send(messages.dpa(octets, PGW))
+                else:
+                    answers.append(decode_lenient(octets, default_dictionary()))
         await stopping
     accepted = [value(each, "Session-Id") for each in answers if code_of(each) == 2001]
+    assert accepted
     assert {code_of(each) for each in answers} <= {2001, 3004}
     async with running_ocs(folder, **settings) as node:
         line.node = node

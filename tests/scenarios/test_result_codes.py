@@ -1,0 +1,522 @@
+"""Situations of credit control and their Result-Codes, row by row: code, level, E bit, Failed-AVP, and what is on disk.
+
+Rows 1-40 are here, 50-71 (messages and routing) in test_message_codes.py. ROWS says where each is proved.
+"""
+
+import inspect
+import sys
+
+import pytest
+
+from diameter_ocs.errors import StoreUnavailable
+from diameter_ocs.ledger.account import Status
+from diameter_ocs.ledger.journal import Action
+from diameter_ocs.recharge.commands import SetAccountStatus, SetSubscriberStatus
+from diameter_ocs.values.verdict import Verdict
+from tests.scenarios import test_faults, test_message_codes
+from tests.support.gy import (
+    EVENT,
+    INITIAL,
+    TERMINATION,
+    UPDATE,
+    avp,
+    debited,
+    e164,
+    exchange,
+    extended,
+    failed_avp,
+    granted,
+    group_codes,
+    postings,
+    stored_session,
+    with_header,
+)
+from tests.support.ocs import MB, OCS_HOST, code_of, data, groups, money, mscc, value
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SETTINGS = {"sessions__max_open_per_account": 3}
+
+ROWS = {
+    1: "test_all_right",
+    2: "test_a_report_without_a_wish",
+    3: "test_an_initial_request_without_credits",
+    4: "test_user_unknown",
+    5: "test_nobody_named",
+    6: "test_identity_of_an_unknown_type",
+    7: "test_blocked_at_the_start",
+    8: "test_blocked_during_a_session",
+    9: "test_a_group_that_is_refused",
+    10: "test_a_group_that_is_refused",
+    11: "test_a_free_group",
+    13: "test_no_credit_for_one_group",
+    14: "test_no_credit_ends_the_session",
+    15: "test_no_credit_ends_the_session",
+    17: "test_less_than_asked",
+    18: "test_more_used_than_there_was",
+    19: "test_a_group_nobody_sells",
+    20: "test_a_group_nobody_named",
+    21: "test_an_unknown_context",
+    24: "test_a_unit_type_without_price",
+    26: "test_an_event_without_action",
+    30: "test_a_session_never_known",
+    31: "test_a_report_after_the_end",
+    32: "test_a_second_initial_request",
+    33: "test_a_repeat",
+    34: "test_the_same_number_for_another_request",
+    35: "test_an_unknown_request_type",
+    36: "test_an_internal_error_before_the_commit",
+    37: "test_an_internal_error_after_the_commit",
+    38: "test_the_store_is_unavailable",
+    39: "test_a_termination_with_an_error",
+    40: "test_too_many_sessions",
+    50: "test_base_protocol",
+    51: "test_base_protocol",
+    52: "test_base_protocol",
+    53: "test_overload_is_told_in_time",
+    55: "test_base_protocol",
+    56: "test_base_protocol",
+    57: "test_base_protocol",
+    58: "test_refused_introductions",
+    59: "test_base_protocol",
+    60: "test_base_protocol",
+    61: "test_base_protocol",
+    63: "test_base_protocol",
+    64: "test_base_protocol",
+    65: "test_refused_introductions",
+    66: "test_base_protocol",
+    67: "test_what_is_no_error",
+    68: "test_base_protocol",
+    69: "test_a_wrong_message_length_closes_the_connection",
+    70: "test_refused_introductions",
+    71: "test_an_internal_error_before_the_commit",
+}
+NOT_OFFERED = {
+    12: "a free service gets grants at price 0: 4011 makes some gateways refuse it",
+    16: "redirect and restrict come later: the last grant is TERMINATE, then 4012",
+    22: "no rating input but group and service is read: rows 19 and 20",
+    23: "Service-Parameter-Info is accepted and not read",
+    25: "money is no unit type of packet data: row 24",
+    27: "events are refused with 5012, nothing is debited",
+    28: "events are refused with 5012, nothing is credited",
+    29: "events are refused with 5012",
+    54: "only agents look for loops; a Route-Record with our name is harmless",
+    62: "no AVPs that a session request may carry contradict one another",
+}
+
+
+async def test_every_row_is_proved_somewhere():
+    here = {name for name, _ in inspect.getmembers(sys.modules[__name__], inspect.isfunction)}
+    there = {name for each in (test_faults, test_message_codes) for name, _ in inspect.getmembers(each)}
+    assert set(ROWS.values()) <= here | there
+    assert sorted(ROWS.keys() | NOT_OFFERED.keys()) == [*range(1, 41), *range(50, 72)]
+    assert not ROWS.keys() & NOT_OFFERED.keys()
+
+
+async def stop_service(line, whom, status=Status.BLOCKED):
+    if whom == "account":
+        command = SetAccountStatus(line.account_id, status, "test")
+    else:
+        command = SetSubscriberStatus(line.account_id, f"sub-{line.account_id}", status, "test")
+    assert (await line.node.engine.execute(command)).verdict is Verdict.SUCCESS
+
+
+# Credit control -------------------------------------------------------------------------------
+
+
+async def test_all_right(line):
+    """Row 1: debit, release, reserve; the answer is stored."""
+    session = (await line.open(data(100 * MB))).session()
+    answer = await session.ask(INITIAL, mscc(10), mscc(20))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (
+        2001,
+        [(10, 2001), (20, 2001)],
+        [10 * MB, 10 * MB],
+    )
+    assert await line.buckets() == {"data-1": (100 * MB, 20 * MB)}
+    answer = await session.ask(UPDATE, mscc(10, used=8 * MB, reason=0))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(10, 2001)], [10 * MB])
+    assert await line.buckets() == {"data-1": (92 * MB, 20 * MB)}
+    answer = await session.ask(TERMINATION, mscc(10, wants=None, used=1 * MB, reason=2), Termination_Cause=1)
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(10, 2001)], [None])
+    assert await line.buckets() == {"data-1": (91 * MB, 0)}
+    assert await line.sessions() == {session.session_id: "closed"}
+    assert (await line.account()).open_sessions == 0
+
+
+async def test_a_report_without_a_wish(line):
+    """Row 2: debit, release, no Granted-Service-Unit."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    answer = await session.ask(UPDATE, mscc(10, wants=None, used=3 * MB, reason=1))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(10, 2001)], [None])
+    assert value(groups(answer)[0], "Validity-Time") is None
+    assert await line.buckets() == {"data-1": (97 * MB, 0)}
+
+
+async def test_an_initial_request_without_credits(line):
+    """Row 3: the session is open, nothing is reserved."""
+    session = (await line.open(data(100 * MB))).session()
+    answer = await session.ask(INITIAL, ("Multiple-Services-Indicator", 1))
+    assert (code_of(answer), groups(answer)) == (2001, [])
+    assert await line.buckets() == {"data-1": (100 * MB, 0)}
+    assert await line.sessions() == {session.session_id: "open"}
+
+
+async def test_user_unknown(line):
+    """Row 4: nothing happens, no session."""
+    session = line.session()
+    assert code_of(await session.ask(INITIAL, mscc(10))) == 5030
+    assert await stored_session(line.node, session.session_id) is None
+
+
+async def test_nobody_named(line):
+    """Row 5: example Subscription-Id; a User-Name or an identity in Service-Information is good enough."""
+    await line.open(data(100 * MB))
+    answer = await line.session().ask(INITIAL, mscc(10), leave=("Subscription-Id",))
+    assert code_of(answer) == 5005
+    assert failed_avp(answer).hex() == "000001bb40000008"
+    assert await line.sessions() == {}
+    by_name = line.session("name")
+    answer = await by_name.ask(INITIAL, mscc(10), User_Name=f"{line.imsi}@example.org", leave=("Subscription-Id",))
+    assert code_of(answer) == 2001
+    inside = line.session("inside")
+    answer = await inside.ask(
+        INITIAL, mscc(10), ("Service-Information", [e164(line.msisdn)]), leave=("Subscription-Id",)
+    )
+    assert code_of(answer) == 2001
+    assert await line.sessions() == {by_name.session_id: "open", inside.session_id: "open"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_identity_of_an_unknown_type(line, order):
+    """Row 6: only when no other one is usable; the Failed-AVP is that Subscription-Id."""
+    await line.open(data(100 * MB))
+    strange = avp("Subscription-Id", [("Subscription-Id-Type", 0), ("Subscription-Id-Data", "1234567")])
+    strange = strange.replace(bytes.fromhex("000001c24000000c00000000"), bytes.fromhex("000001c24000000c00000009"))
+    both = [strange, avp(*e164(line.msisdn))][::order]
+    bare = line.session().request(INITIAL, mscc(10), leave=("Subscription-Id",))
+    _, answer = await exchange(line.peer, extended(bare, strange))
+    assert (code_of(answer), failed_avp(answer)) == (5004, strange)
+    assert await line.sessions() == {}
+    _, answer = await exchange(line.peer, extended(bare, *both))
+    assert code_of(answer) == 2001
+
+
+@pytest.mark.parametrize("whom", ["account", "subscriber"])
+async def test_blocked_at_the_start(line, whom):
+    """Row 7: 4010, no session."""
+    await line.open(data(100 * MB))
+    await stop_service(line, whom)
+    answer = await line.session().ask(INITIAL, mscc(10))
+    assert (code_of(answer), groups(answer)) == (4010, [])
+    assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
+
+
+@pytest.mark.parametrize("whom", ["account", "subscriber"])
+async def test_blocked_during_a_session(line, whom):
+    """Row 8: debit the usage, release everything, close."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10), mscc(20))
+    await stop_service(line, whom)
+    answer = await session.ask(UPDATE, mscc(10, used=4 * MB))
+    assert code_of(answer) == 4010
+    assert await line.buckets() == {"data-1": (96 * MB, 0)}
+    assert await line.sessions() == {session.session_id: "closed"}
+
+
+@pytest.mark.parametrize(("group", "code"), [(40, 4010), (50, 5003)])
+async def test_a_group_that_is_refused(line, group, code):
+    """Rows 9 and 10: in the MSCC only; its usage is debited, the others go on."""
+    session = (await line.open(data(100 * MB))).session()
+    answer = await session.ask(INITIAL, mscc(group), mscc(10))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (
+        2001,
+        [(group, code), (10, 2001)],
+        [None, 10 * MB],
+    )
+    answer = await session.ask(UPDATE, mscc(group, used=2 * MB))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(group, code)], [None])
+    assert failed_avp(answer) is None
+    assert await line.buckets() == {"data-1": (98 * MB, 10 * MB)}
+
+
+async def test_a_free_group(line):
+    """Row 11: a grant at price 0, nothing reserved, not even without a balance."""
+    session = (await line.open()).session()
+    answer = await session.ask(INITIAL, mscc(30))
+    assert (group_codes(answer), granted(answer)) == ([(30, 2001)], [10 * MB])
+    answer = await session.ask(UPDATE, mscc(30, used=9 * MB))
+    assert (group_codes(answer), granted(answer)) == ([(30, 2001)], [10 * MB])
+    assert value(groups(answer)[0], "Final-Unit-Indication") is None
+    assert debited(await line.entries()) == 9 * MB
+    assert await line.buckets() == {}
+
+
+async def test_no_credit_for_one_group(line):
+    """Row 13: its usage is debited, it gets no grant; others go on and the session stays."""
+    session = (await line.open(data(10 * MB))).session()
+    await session.ask(INITIAL, mscc(10), mscc(30))
+    answer = await session.ask(UPDATE, mscc(10, used=10 * MB), mscc(30, used=1 * MB))
+    assert (code_of(answer), group_codes(answer)) == (2001, [(10, 4012), (30, 2001)])
+    assert granted(answer) == [None, 10 * MB]
+    assert await line.buckets() == {"data-1": (0, 0)}
+    assert await line.sessions() == {session.session_id: "open"}
+
+
+async def test_no_credit_ends_the_session(line):
+    """Rows 14 and 15: an offer may refuse the whole session; usage is debited, the rest as debt."""
+    await line.open(money(200_000), offer="ending")
+    session, refused = line.session("a"), line.session("b")
+    assert granted(await session.ask(INITIAL, mscc(10))) == [10 * MB]
+    assert code_of(await refused.ask(INITIAL, mscc(10))) == 4012
+    assert await line.buckets() == {"money": (200_000, 200_000)}
+    assert await line.sessions() == {session.session_id: "open"}
+    answer = await session.ask(UPDATE, mscc(10, used=11 * MB))
+    assert (code_of(answer), groups(answer)) == (4012, [])
+    assert await line.buckets() == {"money": (-20_000, 0)}
+    assert await line.sessions() == {session.session_id: "closed"}
+
+
+async def test_less_than_asked(line):
+    """Row 17: what is left, with Final-Unit-Indication TERMINATE, and without threshold."""
+    session = (await line.open(data(6 * MB))).session()
+    answer = await session.ask(INITIAL, mscc(10, wants=[("CC-Total-Octets", 20 * MB)]))
+    (group,) = groups(answer)
+    assert (group_codes(answer), granted(answer)) == ([(10, 2001)], [6 * MB])
+    assert value(group, "Final-Unit-Indication", "Final-Unit-Action") == 0
+    assert value(group, "Volume-Quota-Threshold") is None
+    assert await line.buckets() == {"data-1": (6 * MB, 6 * MB)}
+
+
+async def test_more_used_than_there_was(line):
+    """Row 18: everything is debited, below zero, and marked."""
+    session = (await line.open(data(6 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    answer = await session.ask(UPDATE, mscc(10, used=7 * MB, reason=3))
+    assert group_codes(answer) == [(10, 4012)]
+    assert await line.buckets() == {"data-1": (-1 * MB, 0)}
+    assert (1 * MB, "overuse") in postings(await line.entries(), Action.DEBIT)
+
+
+async def test_a_group_nobody_sells(line):
+    """Row 19: 5031 in the MSCC, the group in the Failed-AVP; its usage goes on record, others go on."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    answer = await session.ask(UPDATE, mscc(10, used=1 * MB), mscc(99, used=5 * MB))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (
+        2001,
+        [(10, 2001), (99, 5031)],
+        [10 * MB, None],
+    )
+    assert failed_avp(answer).hex() == "000001c840000014000001b04000000c00000063"
+    assert await line.buckets() == {"data-1": (99 * MB, 10 * MB)}
+    assert postings(await line.entries(), Action.UNRATED) == [(5 * MB, "")]
+
+
+async def test_a_group_nobody_named(line):
+    """Row 20: without default group 5031 and an example; with one the default group pays."""
+    session = (await line.open(data(100 * MB), offer="nameless")).session()
+    answer = await session.ask(INITIAL, mscc(None))
+    assert (code_of(answer), group_codes(answer)) == (2001, [(None, 5031)])
+    assert failed_avp(answer).hex() == "000001c840000014000001b04000000c00000000"
+    assert await line.buckets() == {"data-1": (100 * MB, 0)}
+
+
+async def test_an_unknown_context(line):
+    """Row 21: refused at the start; later the session's own context counts."""
+    session = (await line.open(data(100 * MB))).session()
+    answer = await session.ask(INITIAL, mscc(10), Service_Context_Id="99999@3gpp.org")
+    assert (code_of(answer), failed_avp(answer)) == (5031, avp("Service-Context-Id", "99999@3gpp.org"))
+    assert await line.sessions() == {}
+    assert code_of(await session.ask(INITIAL, mscc(10))) == 2001
+    answer = await session.ask(UPDATE, mscc(10, used=1 * MB), Service_Context_Id="99999@3gpp.org")
+    assert (code_of(answer), group_codes(answer)) == (2001, [(10, 2001)])
+    assert await line.buckets() == {"data-1": (99 * MB, 10 * MB)}
+
+
+async def test_a_unit_type_without_price(line):
+    """Row 24: 5004 in the MSCC with the unit; usage is debited, nothing granted."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    answer = await session.ask(UPDATE, mscc(10, wants=[("CC-Service-Specific-Units", 5)], used=2 * MB))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(10, 5004)], [None])
+    unit = avp("CC-Service-Specific-Units", 5)
+    hierarchy = [("Requested-Service-Unit", [("CC-Service-Specific-Units", 5)])]
+    assert unit in failed_avp(answer)
+    assert failed_avp(answer) == avp("Multiple-Services-Credit-Control", hierarchy)
+    assert await line.buckets() == {"data-1": (98 * MB, 0)}
+
+
+async def test_an_event_without_action(line):
+    """Row 26: example Requested-Action."""
+    await line.open(data(100 * MB))
+    answer = await line.session().ask(EVENT, mscc(10))
+    assert (code_of(answer), failed_avp(answer).hex()) == (5005, "000001b44000000c00000000")
+    assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
+
+
+@pytest.mark.parametrize("action", [0, 1, 2, 3])
+async def test_events_are_refused_in_order(line, action):
+    """Rows 27 to 29: not in this release; nothing moves."""
+    await line.open(data(100 * MB))
+    answer = await line.session().ask(EVENT, mscc(10), Requested_Action=action)
+    assert code_of(answer) == 5012
+    assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
+
+
+@pytest.mark.parametrize("kind", [UPDATE, TERMINATION])
+@pytest.mark.parametrize("who", ["known", "unknown", "nobody"])
+async def test_a_session_never_known(line, kind, who):
+    """Row 30: 5002 whoever is named; of a known subscriber the usage goes on record, the balance stays."""
+    await line.open(data(100 * MB))
+    session = line.session(first=4)
+    if who == "unknown":
+        session.msisdn = "99900000000"
+    leave = ("Subscription-Id",) if who == "nobody" else ()
+    for _ in range(2):
+        answer = await session.ask(kind, mscc(10, wants=None, used=3 * MB), number=4, leave=leave)
+        assert (code_of(answer), groups(answer)) == (5002, [])
+    assert await line.buckets() == {"data-1": (100 * MB, 0)}
+    recorded = [(3 * MB, "")] if who == "known" else []
+    assert postings(await line.entries(), Action.UNRATED) == recorded
+
+
+@pytest.mark.parametrize("kind", [UPDATE, TERMINATION])
+async def test_a_report_after_the_end(line, kind):
+    """Row 31: debited at the session's tariff, once, and marked; no grant, 5002."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    await session.ask(TERMINATION, mscc(10, wants=None, used=2 * MB), Termination_Cause=1)
+    first = await session.ask(kind, mscc(10, used=5 * MB))
+    again = await session.repeat()
+    assert [code_of(first), code_of(again)] == [5002, 5002]
+    assert await line.buckets() == {"data-1": (93 * MB, 0)}
+    assert (5 * MB, "late") in postings(await line.entries(), Action.DEBIT)
+    assert (await line.account()).open_sessions == 0
+
+
+async def test_a_second_initial_request(line):
+    """Row 32: 5012, the session stays as it is."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    before = await stored_session(line.node, session.session_id)
+    assert code_of(await session.ask(INITIAL, mscc(20))) == 5012
+    assert await stored_session(line.node, session.session_id) == before
+    assert granted(await session.ask(UPDATE, mscc(10, used=1 * MB))) == [10 * MB]
+
+
+@pytest.mark.parametrize("flags", [0xC0, 0xD0])
+async def test_a_repeat(line, flags):
+    """Row 33: the same octets but for the Hop-by-Hop Identifier, no effect; with or without T."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    await session.ask(UPDATE, mscc(10, used=4 * MB))
+    before, state = session.received, await line.account()
+    session.sent = with_header(session.sent[:12] + b"\0\0\x0f\xff" + session.sent[16:], flags=flags)
+    assert code_of(await session.repeat()) == 2001
+    assert session.received[:12] + session.received[16:] == before[:12] + before[16:]
+    assert await line.account() == state
+
+
+@pytest.mark.parametrize(
+    ("kind", "credit"),
+    [(UPDATE, mscc(10, used=5 * MB)), (UPDATE, mscc(20, used=4 * MB)), (TERMINATION, mscc(10, used=4 * MB))],
+    ids=["other usage", "other group", "other type"],
+)
+async def test_the_same_number_for_another_request(line, kind, credit):
+    """Row 34: 5012, no effect."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    await session.ask(UPDATE, mscc(10, used=4 * MB), number=1)
+    before = await line.account()
+    assert code_of(await session.ask(kind, credit, number=1)) == 5012
+    assert await line.account() == before
+    assert await line.sessions() == {session.session_id: "open"}
+
+
+@pytest.mark.parametrize("kind", [0, 5, 0xFFFFFFFF])
+async def test_an_unknown_request_type(line, kind):
+    """Row 35: 5004 with it; the answer leaves out what would break its own grammar."""
+    await line.open(data(100 * MB))
+    wrong = bytes.fromhex("000001a04000000c") + kind.to_bytes(4, "big")
+    request = extended(line.session().request(INITIAL, mscc(10), leave=("CC-Request-Type",)), wrong)
+    answer = await line.peer.ask(request)
+    assert (code_of(answer), failed_avp(answer)) == (5004, wrong)
+    assert not answer.header.flags & 0x20
+    assert value(answer, "CC-Request-Number") == 0
+    assert answer.first("CC-Request-Type") is None
+    assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
+
+
+async def test_an_internal_error_before_the_commit(line, monkeypatch):
+    """Rows 36 and 71: 5012, nothing debited and nothing stored, so the resend is processed."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    before = await line.account()
+    with monkeypatch.context() as broken:
+        broken.setattr("diameter_ocs.engine.engine.decide", lambda *_: 1 // 0)
+        assert code_of(await session.ask(UPDATE, mscc(10, used=4 * MB))) == 5012
+    assert await line.account() == before
+    assert granted(await session.repeat()) == [10 * MB]
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+
+
+async def test_an_internal_error_after_the_commit(line, monkeypatch):
+    """Row 37: the debit stands, the repeat gets the stored answer."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    with monkeypatch.context() as broken:
+        broken.setattr(line.node.application.encoder, "encode", lambda *_: 1 // 0)
+        session.sent = session.request(UPDATE, mscc(10, used=4 * MB))
+        line.peer.send(session.sent)
+        assert code_of(await line.peer.ask(line.peer.dwr())) == 2001
+        await line.node.application.drain()
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+    assert granted(await session.repeat()) == [10 * MB]
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+
+
+@pytest.mark.parametrize("has_sisters", [False, True])
+async def test_the_store_is_unavailable(line, monkeypatch, has_sisters):
+    """Row 38: 3002 with E when another node can take it, else 5012; nothing debited, the resend is processed."""
+
+    async def refuse(*_):
+        raise StoreUnavailable("out of order")
+
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    before = await line.account()
+    with monkeypatch.context() as broken:
+        broken.setattr(line.node.store, "commit", refuse)
+        if has_sisters:
+            sisters = type(line.node.application.encoder)(
+                OCS_HOST, line.node.config.node.origin_realm, has_alternatives=True
+            )
+            broken.setattr(line.node.application, "encoder", sisters)
+        answer = await session.ask(UPDATE, mscc(10, used=4 * MB))
+    assert code_of(answer) == (3002 if has_sisters else 5012)
+    assert await line.account() == before
+    assert granted(await session.repeat()) == [10 * MB]
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+
+
+async def test_a_termination_with_an_error(line):
+    """Row 39: whatever is wrong with it, usage is debited, everything released, the session closed."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10), mscc(20))
+    await stop_service(line, "account")
+    answer = await session.ask(TERMINATION, mscc(10, wants=None, used=4 * MB), mscc(99, wants=None, used=1 * MB))
+    assert group_codes(answer) in ([], [(10, 2001), (99, 5031)])
+    assert await line.buckets() == {"data-1": (96 * MB, 0)}
+    assert await line.sessions() == {session.session_id: "closed"}
+
+
+async def test_too_many_sessions(line):
+    """Row 40: 5006, no session; one that ends makes room."""
+    await line.open(data(100 * MB))
+    sessions = [line.session(name) for name in "abcd"]
+    codes = [code_of(await session.ask(INITIAL, mscc(10))) for session in sessions]
+    assert codes == [2001, 2001, 2001, 5006]
+    assert await line.buckets() == {"data-1": (100 * MB, 30 * MB)}
+    await sessions[0].ask(TERMINATION, Termination_Cause=1)
+    assert code_of(await sessions[3].repeat()) == 2001
