@@ -7,7 +7,7 @@ import typer
 
 from diameter_ocs.cli import node, options
 from diameter_ocs.cli.failure import wrong_option
-from diameter_ocs.cli.output import console, print_json
+from diameter_ocs.cli.output import console, plain, print_json
 
 if TYPE_CHECKING:
     from diameter_ocs.config import Config
@@ -222,6 +222,6 @@ def _print(loaded: "VersionedAccount", as_json: bool) -> None:
         return
     out, account = console(), loaded.account
     out.print(account.account_id, style="bold", end=" ")
-    out.print(views.status_text(account.status), f" {account.open_sessions} open sessions  {account.name}")
+    out.print(views.status_text(account.status), f" {account.open_sessions} open sessions  {plain(account.name)}")
     out.print(views.bucket_table(account))
     out.print(views.subscriber_table(loaded.subscribers))

@@ -1,5 +1,7 @@
 """The root of the command line: all groups of commands, and how every failure is told."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,5 +74,8 @@ app.command("version", rich_help_panel=TOOLS)(settings.version)
 
 
 def main() -> None:
-    """Entry point of the installed `ocs`."""
+    """Entry point of the installed `ocs`. Characters that the terminal cannot show are written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -10,7 +10,7 @@ import typer
 
 from diameter_ocs.cli import node, options
 from diameter_ocs.cli.failure import CHECK_FAILED, WRONG_USAGE, Failure
-from diameter_ocs.cli.output import print_json
+from diameter_ocs.cli.output import plain, print_json
 
 if TYPE_CHECKING:
     from diameter_ocs.wire.dictionary import Dictionary
@@ -124,6 +124,6 @@ def _print(trees: list[dict[str, Any]], rest: str) -> None:
     for number, tree in enumerate(trees):
         if number:
             typer.echo()
-        typer.echo("\n".join(tree_lines(tree)))
+        typer.echo("\n".join(map(plain, tree_lines(tree))))
     if rest:
         typer.echo(f"! {rest}")

@@ -10,7 +10,7 @@ import typer
 
 from diameter_ocs.cli import node, options
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure
-from diameter_ocs.cli.output import console, print_json, table, when
+from diameter_ocs.cli.output import console, plain, print_json, table, when
 from diameter_ocs.server.control import Cause
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def list_peers(
     out = console()
     peers = table("Peers", "peer", "state", "address", "since", "in", "out", "watchdog", right=("in", "out"))
     for peer in found["peers"]:
-        where = (peer["host"], peer["state"], peer["address"], when(peer["connected_since_ms"]))
+        where = (plain(peer["host"]), peer["state"], peer["address"], when(peer["connected_since_ms"]))
         peers.add_row(*where, f"{peer['messages_in']:,}", f"{peer['messages_out']:,}", peer["watchdog"])
     out.print(peers)
     for refused in found["refused"]:
-        out.print(f"\nrefused {when(refused['at_ms'])} {refused['host']} from {refused['address']}")
-        out.print(f"{refused['reason']}; to admit it, add to ocs.toml and start again:")
+        out.print(f"\nrefused {when(refused['at_ms'])} {plain(refused['host'])} from {refused['address']}")
+        out.print(f"{plain(refused['reason'])}; to admit it, add to ocs.toml and start again:")
         out.print(refused["hint"], markup=False)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diameter_ocs.cli import node, options
-from diameter_ocs.cli.output import console, print_json
+from diameter_ocs.cli.output import console, plain, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,8 +83,8 @@ def _print(session: "Session", owner: "VersionedAccount", entries: "list[Entry]"
 
     out = console()
     why = f" ({session.close_reason})" if session.close_reason else ""
-    out.print(session.session_id, style="bold")
-    out.print(f"account {session.account_id}, subscriber {session.subscriber_id}, from {session.origin_host}")
-    out.print(f"{session.status.value}{why}, {session.service_context}")
+    out.print(plain(session.session_id), style="bold")
+    out.print(f"account {session.account_id}, subscriber {session.subscriber_id}, from {plain(session.origin_host)}")
+    out.print(f"{session.status.value}{why}, {plain(session.service_context)}")
     out.print(views.quota_table(session, owner.account.currency))
     out.print(History(owner.account).table(entries))

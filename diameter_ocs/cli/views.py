@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from diameter_ocs.charging.session import Session
-from diameter_ocs.cli.output import NEVER, instant, table, when
+from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.storage.protocol import VersionedAccount
 from diameter_ocs.values.money import format_money
@@ -28,7 +28,7 @@ def status_text(status: Status) -> Text:
 
 def names(subscriber: Subscriber) -> str:
     """'msisdn 999555, imsi 00101...'"""
-    return ", ".join(f"{name.kind.value} {name.value}" for name in subscriber.identities)
+    return ", ".join(f"{name.kind.value} {plain(name.value)}" for name in subscriber.identities)
 
 
 def account_facts(loaded: VersionedAccount) -> Facts:
@@ -142,7 +142,7 @@ def account_table(accounts: Sequence[VersionedAccount]) -> Table:
             available(account),
             str(len(loaded.subscribers)),
             str(account.open_sessions),
-            account.name,
+            plain(account.name),
         )
     return made
 
@@ -161,7 +161,7 @@ def session_table(sessions: Sequence[Session]) -> Table:
     for session in sessions:
         groups = ", ".join(group_name(quota.rating_group) for quota in session.quotas)
         made.add_row(
-            session.session_id,
+            plain(session.session_id),
             session.account_id,
             session.status.value,
             when(session.opened_ms),

@@ -19,6 +19,12 @@ def test_hex_is_decoded_to_a_tree(ocs):
     assert "Rating-Group (432)" in tree
 
 
+def test_control_characters_do_not_reach_the_terminal(ocs):
+    octets = bytearray.fromhex(VALID["hex"])
+    octets[30] = 0x1B
+    assert "\x1b" not in ocs("decode", octets.hex()).stdout
+
+
 def test_json_holds_every_avp(ocs):
     (message,) = ocs.json("decode", VALID["hex"])["messages"]
     assert message["code"] == 272
