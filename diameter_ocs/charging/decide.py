@@ -27,7 +27,7 @@ from diameter_ocs.charging.request import (
     SessionRequest,
 )
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
-from diameter_ocs.charging.session import ANSWERS_KEPT, Answer, Quota, Session, SessionStatus
+from diameter_ocs.charging.session import ANSWERS_KEPT, MAX_QUOTAS, Answer, Quota, Session, SessionStatus
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
@@ -325,6 +325,8 @@ class _Step:
         if credit.used or credit.requested is not None or credit.reporting_reason is not None:
             used = used_units(credit, rule.unit)
             quota = settle(self.book, quota, rule, group, used, self.at_ms, mark)
+            if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
+                return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
         answer = self._next(credit, quota, rule, group, may_grant)
         return _with_used(answer, used) if used else answer

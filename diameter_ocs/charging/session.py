@@ -10,6 +10,10 @@ ANSWERS_KEPT = 4
 """Stored answers in the session itself; older ones are recalled from the journal."""
 
 
+MAX_QUOTAS = 256
+"""Rating groups and services of one session: all are stored with it at every request."""
+
+
 class SessionStatus(Enum):
     OPEN = "open"
     CLOSED = "closed"

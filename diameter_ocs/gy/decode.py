@@ -31,6 +31,14 @@ HEADER_OCTETS_OF_AVP = 8
 VENDOR_HEADER_OCTETS = 12
 MEMO_LIMIT = 32_768
 """Contents remembered as right; a full memo starts anew."""
+MEMO_OCTETS = 2048
+"""Longer contents are checked every time: remembering them would cost more memory than they are worth."""
+MAX_NAME_OCTETS = 255
+"""Diameter names, realms and contexts are stored with every session; none is longer (RFC 1035 §2.3.4)."""
+MAX_SESSION_ID_OCTETS = 1024
+"""A Session-Id is stored with every journal entry; those of gateways have about 60 octets."""
+MAX_SERVICE_IDENTIFIERS = 64
+"""Service-Identifiers of one quota: they are its key and are stored with it."""
 MAX_CREDITS = 128
 """Services in one request; no gateway needs half of it."""
 
@@ -194,9 +202,10 @@ class CcrDecoder:
         information: Any = values[slots.information]
         if information is not None and information not in self._good_information:
             decode(self._information, information, VENDOR_HEADER_OCTETS, len(information))
-            if len(self._good_information) >= MEMO_LIMIT:
-                self._good_information.clear()
-            self._good_information.add(information)
+            if len(information) <= MEMO_OCTETS:
+                if len(self._good_information) >= MEMO_LIMIT:
+                    self._good_information.clear()
+                self._good_information.add(information)
         return values
 
     def _request(self, values: Values, identities: tuple[Identity, ...]) -> CreditControlRequest:
@@ -211,6 +220,7 @@ class CcrDecoder:
             raise InvalidAvpValue(
                 f"Auth-Application-Id {application} is not that of the header", _u32(258, application)
             )
+        _check_lengths(session_id, origin_host, origin_realm, context)
         if request_type == RequestType.EVENT:
             self._check_event(action)
             return CreditControlRequest(session_id, request_type, number, realm, host, None, proxy_infos or ())
@@ -267,6 +277,11 @@ class CcrDecoder:
         fingerprint, asked = 0, []
         for index, mscc in enumerate(msccs):
             raw, rsu, usu, group, services, reasons = self._take_mscc(mscc)
+            if services and len(services) > MAX_SERVICE_IDENTIFIERS:
+                raise AvpOccursTooManyTimes(
+                    f"at most {MAX_SERVICE_IDENTIFIERS} Service-Identifiers per quota",
+                    pack_avp(456, 0, True, _u32(439, services[MAX_SERVICE_IDENTIFIERS])),
+                )
             fingerprint = crc32(raw, fingerprint)
             asked.append(self._credit(group, services, rsu, usu, reasons, strange, index))
         return tuple(asked), fingerprint
@@ -332,15 +347,25 @@ class CcrDecoder:
             pass
         values = decode(self._subscription, raw, HEADER_OCTETS_OF_AVP, len(raw))
         name = _usable_identity(*self._take_subscription(values))
-        if len(self._identities) >= MEMO_LIMIT:
-            self._identities.clear()
-        self._identities[raw] = name
+        if len(raw) <= MEMO_OCTETS:
+            if len(self._identities) >= MEMO_LIMIT:
+                self._identities.clear()
+            self._identities[raw] = name
         return name
 
     def _refuse_without_identity(self, subscriptions: Sequence[bytes] | None) -> None:
         if subscriptions:
             raise InvalidAvpValue("no Subscription-Id is of a known type with a usable value", subscriptions[0])
         raise MissingAvp("Subscription-Id is missing", example_avp(self._dictionary["Subscription-Id"]))
+
+
+def _check_lengths(session_id: bytes, host: str, realm: str, context: str) -> None:
+    """What is kept for long must not be of any length. Raises InvalidAvpValue."""
+    if len(session_id) > MAX_SESSION_ID_OCTETS:
+        raise InvalidAvpValue(f"a Session-Id has at most {MAX_SESSION_ID_OCTETS} octets here", session_id)
+    for code, name in ((264, host), (296, realm), (461, context)):
+        if len(name) > MAX_NAME_OCTETS:
+            raise InvalidAvpValue(f"AVP {code} has at most {MAX_NAME_OCTETS} characters here", _text(code, name))
 
 
 def _octets(total: int | None, sent: int | None, received: int | None) -> int | None:

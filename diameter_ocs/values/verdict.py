@@ -23,6 +23,8 @@ class Verdict(Enum):
     REPEAT_CONTRADICTS = "repeat_contradicts"
     """The key of an earlier request came back with other content."""
     TOO_MANY_SESSIONS = "too_many_sessions"
+    TOO_MANY_GROUPS = "too_many_groups"
+    """The session has its maximum of rating groups and services."""
     EVENT_UNSUPPORTED = "event_unsupported"
     TOO_BUSY = "too_busy"
     STORE_UNAVAILABLE = "store_unavailable"

@@ -17,6 +17,8 @@ from diameter_ocs.wire.grammar import UNBOUNDED, GroupGrammar
 MAX_DEPTH = 8
 MEMO_LIMIT = 4096
 """Contents remembered per group; a full memo starts anew."""
+MEMO_OCTETS = 256
+"""Longer contents are not worth remembering, and a stranger could fill the memory with them."""
 _HEAD = Struct(">II").unpack_from
 _U32 = Struct(">I").unpack_from
 _I32 = Struct(">i").unpack_from
@@ -287,9 +289,10 @@ def decode(layout: Layout, data: bytes, pos: int, end: int, depth: int = 0) -> V
 def _remember(row: Row, content: bytes, depth: int) -> Values:
     assert row.layout is not None
     values = decode(row.layout, content, 0, len(content), depth + 1)
-    if len(row.memo) >= MEMO_LIMIT:
-        row.memo.clear()
-    row.memo[content] = values
+    if len(content) <= MEMO_OCTETS:
+        if len(row.memo) >= MEMO_LIMIT:
+            row.memo.clear()
+        row.memo[content] = values
     return values
 
 
