@@ -75,7 +75,7 @@ class Engine:
         self.cache = AccountCache(self.settings.cache_accounts)
         self._queue: deque[Ticket] = deque()
         self._undecided: Sequence[Ticket] = ()
-        """Taken from the queue, and waiting for what they need to be read."""
+        """Taken from the queue and not decided yet: what they need may still have to be read."""
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._commit_task: asyncio.Task[tuple[frozenset[str], list[Ticket]]] | None = None
@@ -143,19 +143,35 @@ class Engine:
     # the road ------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        """Decide what comes into the batch that is being built; commit it as soon as the one before is on disk."""
+        """Take one step after the other, whatever happens: a stumble costs the requests it met, not the node."""
         building = Batch(self.cache)
         while self._has_work(building):
-            if self._commit_task is not None and self._commit_task.done():
-                await self._collect(building)
-            room = self.settings.batch_limit - len(building)
-            if self._queue and room > 0 and await self._decide(self._take(room), building):
-                await self._collect(building)
-            if building.works and self._commit_task is None:
-                self._start_commit(building)
-                building = Batch(self.cache)
-            elif not self._queue or room <= 0:
-                await self._wait()
+            try:
+                building = await self._advance(building)
+            except Exception:
+                log.exception("the engine stumbled; what was not on disk is refused and not charged")
+                self._drop_all(building)
+                await asyncio.sleep(0)
+
+    async def _advance(self, building: Batch) -> Batch:
+        """Decide what comes into the batch that is being built; commit it as soon as the one before is on disk."""
+        if self._commit_task is not None and self._commit_task.done():
+            await self._collect(building)
+        room = self.settings.batch_limit - len(building)
+        if self._queue and room > 0 and await self._decide(self._take(room), building):
+            await self._collect(building)
+        if building.works and self._commit_task is None:
+            self._start_commit(building)
+            return Batch(self.cache)
+        if not self._queue or room <= 0:
+            await self._wait()
+        return building
+
+    def _drop_all(self, building: Batch) -> None:
+        """Refuse what was being decided and forget what was decided on the way."""
+        met = dict.fromkeys((*self._undecided, *building.drop(list(building.works))))
+        self._undecided = ()
+        self._refuse(list(met), Verdict.INTERNAL_ERROR, "internal")
 
     def _has_work(self, building: Batch) -> bool:
         return bool(not self._is_stopping or self._queue or building.works or self._commit_task is not None)
@@ -298,11 +314,11 @@ class Engine:
         if any(type(t.command) is SessionRequest and self._is_doubtful(t, t.command) for t in tickets):
             await self._recall_old_answers(tickets, batch)
             tickets = await self._load_missing(tickets)
-        self._undecided = ()
         tickets = self._in_time(tickets)
         at_ms = self.clock.at_ms()
         deferred = [ticket for ticket in tickets if not self._decide_one(ticket, batch, at_ms)]
         self.cache.shrink()
+        self._undecided = ()
         if deferred:
             self._decide_again(deferred)
         return bool(deferred)

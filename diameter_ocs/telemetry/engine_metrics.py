@@ -8,7 +8,7 @@ from diameter_ocs.ledger.journal import Action, Entry
 from diameter_ocs.telemetry.histogram import BATCH_COMMANDS, LATENCY_SECONDS, Histogram
 from diameter_ocs.telemetry.labels import NO_RATING_GROUP, LabelBound
 
-REFUSALS = ("queue_full", "deadline", "stopping", "store")
+REFUSALS = ("queue_full", "deadline", "stopping", "store", "conflict", "internal")
 """Reasons that always have a series, so that an alert sees the first one."""
 
 

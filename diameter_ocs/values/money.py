@@ -1,8 +1,10 @@
 """Money as integer micro-units. The only module that rounds, and it says in which direction."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 MICROS_PER_UNIT = 1_000_000
+LARGEST_MICROS = (1 << 63) - 1
+"""What every store and program can hold as an integer."""
 
 
 def divide_up(amount: int, by: int) -> int:
@@ -11,15 +13,18 @@ def divide_up(amount: int, by: int) -> int:
 
 
 def parse_money(text: str | int | Decimal) -> int:
-    """'0.02' as 20,000 micro-units. Raises ValueError for more than six decimals, floats and words."""
+    """'0.02' as 20,000 micro-units. Raises ValueError for more than six decimals, floats, words, and too much."""
     if isinstance(text, bool | float):
         raise ValueError(f"{text!r} is not an amount: write it in quotes, such as '0.02'")
     try:
         micros = Decimal(str(text).strip()) * MICROS_PER_UNIT
-    except InvalidOperation:
+        is_exact = micros.is_finite() and micros == micros.to_integral_value()
+    except ArithmeticError:
         raise ValueError(f"{text!r} is not an amount such as '0.02'") from None
-    if not micros.is_finite() or micros != micros.to_integral_value():
+    if not is_exact:
         raise ValueError(f"{text!r} has more than six decimals; the smallest amount is 0.000001")
+    if abs(micros) > LARGEST_MICROS:
+        raise ValueError(f"{text!r} is more than any amount can be")
     return int(micros)
 
 

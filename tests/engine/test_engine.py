@@ -306,6 +306,18 @@ async def test_a_mistake_of_ours_in_one_command_does_not_stop_the_others(engine,
     assert sorted(outcome.verdict.value for outcome in outcomes) == ["internal_error", "success"]
 
 
+async def test_a_stumble_of_the_engine_refuses_what_it_met_and_the_engine_goes_on(engine, store, counts, monkeypatch):
+    await open_account(engine, 1, octets(100 * MB))
+    await engine.execute(initial())
+    with monkeypatch.context() as broken:
+        broken.setattr(engine.cache, "shrink", lambda: 1 / 0)
+        assert (await engine.execute(update(1, 3 * MB))).verdict is Verdict.INTERNAL_ERROR
+    assert counts.refusals == {"internal": 1}
+    again = await engine.execute(update(1, 3 * MB))
+    assert (again.verdict, again.repeated) == (Verdict.SUCCESS, False)
+    assert (await remaining(store)).remaining == 97 * MB
+
+
 async def test_a_receiver_that_fails_does_not_stop_the_others(engine):
     await open_account(engine, 1, octets(100 * MB))
 
