@@ -118,12 +118,14 @@ class GyApplication:
         if isinstance(error, InvalidAvpLength | UnableToDeliver | RealmNotServed):
             return error
         found = {avp.code: avp.data.decode("ascii", "replace") for avp in readable_avps(message) if avp.vendor == 0}
-        realm = found.get(DESTINATION_REALM)
+        host, realm = found.get(DESTINATION_HOST), found.get(DESTINATION_REALM)
         try:
             if realm is not None:
-                self._check_route(found.get(DESTINATION_HOST), realm)
+                self._check_route(host, realm)
         except MessageError as routing:
             return routing
+        if host is not None and realm is None:
+            return UnableToDeliver("Destination-Host came without Destination-Realm")
         return error
 
     def _refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:

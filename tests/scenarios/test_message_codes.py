@@ -3,11 +3,13 @@
 Nothing is charged, the connection stays unless it says so, and others are served on.
 """
 
+import itertools
+
 import pytest
 from msgspec import structs
 
 from tests.support.gy import INITIAL, avp, exchange, extended, failed_avp, granted, with_header
-from tests.support.ocs import MB, OCS_HOST, PGW, ccr, code_of, data, gateway, mscc
+from tests.support.ocs import MB, OCS_HOST, OCS_REALM, PGW, ccr, code_of, data, gateway, mscc
 from tests.support.wire_peer import WirePeer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -119,6 +121,58 @@ async def test_base_protocol(line, case):
     assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
     assert code_of(await line.peer.ask(line.peer.dwr())) == 2001
     assert code_of(await line.peer.ask(plain)) == 2001
+
+
+FAULTS = {
+    "version": lambda octets: with_header(octets, version=2),
+    "E bit": lambda octets: with_header(octets, flags=0xE0),
+    "application": lambda octets: with_header(octets, application=77),
+    "command": lambda octets: with_header(octets, command=999),
+    "length": lambda octets: extended(octets, bytes.fromhex("000001c84000000f")),
+    "host": lambda octets: extended(octets, avp("Destination-Host", "ocs77.example.org")),
+    "realm": lambda octets: octets.replace(OCS_REALM.encode() + b"\0", b"x" * len(OCS_REALM) + b"\0"),
+    "V bit": lambda octets: extended(octets, bytes.fromhex("000003684000000c00000000")),
+    "unknown": lambda octets: extended(octets, unknown()),
+    "missing": lambda octets: octets.replace(avp("CC-Request-Number", 0), unknown("00")),
+    "not allowed": lambda octets: extended(octets, bytes.fromhex("0000010c4000000c000007d1")),
+    "too often": lambda octets: extended(octets, bytes.fromhex("000001a04000000c00000001")),
+    "value": lambda octets: extended(octets, bytes.fromhex("000001c74000000c00000007")),
+}
+ORDER = {
+    "version": 5011,
+    "E bit": 3008,
+    "application": 3007,
+    "command": 3001,
+    "length": 5014,
+    "host": 3002,
+    "realm": 3003,
+    "V bit": 3009,
+    "unknown": 5001,
+    "missing": 5005,
+    "not allowed": 5008,
+    "too often": 5009,
+    "value": 5004,
+}
+
+
+async def test_only_the_first_mistake_is_told(line):
+    """Two at a time, in every combination: the one that is checked first decides (RFC 6733 §7)."""
+    await line.open(data(100 * MB))
+    plain = line.session().request(INITIAL, mscc(10))
+    for first, second in itertools.combinations(ORDER, 2):
+        answer = await line.peer.ask(FAULTS[first](FAULTS[second](plain)))
+        assert code_of(answer) == ORDER[first], (first, second)
+    assert await line.sessions() == {}
+
+
+async def test_a_host_without_a_realm(line):
+    """3002: nobody could route it; without both the message is for us, but its grammar is broken."""
+    session = (await line.open(data(100 * MB))).session()
+    leave = ("Destination-Realm",)
+    named = session.request(INITIAL, mscc(10), leave=leave, Destination_Host=OCS_HOST)
+    assert code_of(await line.peer.ask(named)) == 3002
+    answer = await line.peer.ask(session.request(INITIAL, mscc(10), leave=leave))
+    assert (code_of(answer), failed_avp(answer).hex()) == (5005, "0000011b40000008")
 
 
 async def test_a_watchdog_with_the_p_bit(line):
