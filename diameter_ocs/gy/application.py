@@ -16,7 +16,7 @@ from diameter_ocs.errors import InvalidAvpLength, MessageError, RealmNotServed, 
 from diameter_ocs.gy.decode import CcrDecoder, CreditControlRequest
 from diameter_ocs.gy.encode import CcaEncoder
 from diameter_ocs.gy.meter import Meter, Unmetered
-from diameter_ocs.peer.answers import error_answer
+from diameter_ocs.peer.answers import MAX_ERROR_MESSAGE, error_answer
 from diameter_ocs.peer.avps import readable_avps
 from diameter_ocs.peer.node import Node
 from diameter_ocs.values.verdict import Verdict
@@ -129,8 +129,9 @@ class GyApplication:
         return error
 
     def _refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
-        log.info("request refused", peer=client.label, result_code=int(result_code_of(error)), cause=error.text)
-        self._answer_error(message, client, arrived, result_code_of(error), error.text, error.failed_avp)
+        code, text = result_code_of(error), error.text[:MAX_ERROR_MESSAGE]
+        log.info("request refused", peer=client.label, result_code=int(code), cause=text)
+        self._answer_error(message, client, arrived, code, text, error.failed_avp)
 
     def _answer_error(
         self, message: bytes, client: Client, arrived: float, code: int, text: str, failed_avp: bytes

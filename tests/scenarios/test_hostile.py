@@ -446,6 +446,18 @@ async def test_absurd_texts(line, case):
     assert len(await line.sessions()) == (code_of(first) == 2001)
 
 
+@pytest.mark.parametrize("name", ["Destination-Host", "Destination-Realm", "Service-Context-Id"])
+async def test_what_is_quoted_is_cut(line, name, capture_log):
+    """Neither the log nor the Error-Message grows with what was sent."""
+    await line.open(data(100 * MB))
+    change = {name.replace("-", "_"): "\x1b[2J\n" + "x" * 50_000}
+    answer = await line.session().ask(INITIAL, mscc(10), **change)
+    assert code_of(answer) in (3002, 3003, 5004)
+    (cause,) = causes_in(capture_log)
+    assert len(cause) <= 200
+    assert len(value(answer, "Error-Message")) <= 200
+
+
 @pytest.mark.parametrize(
     "place", ["Session-Id", "Origin-Host", "Service-Context-Id", "User-Name", "Subscription-Id-Data"]
 )
