@@ -78,9 +78,8 @@ COMMAND_NUMBERS = (
     "Auth-Application-Id",
     "CC-Request-Type",
     "CC-Request-Number",
-    "Termination-Cause",
-    "Requested-Action",
 )
+COMMAND_ENUMERATIONS = ("Termination-Cause", "Requested-Action")
 COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id")
 
 Wanted = dict[str, tuple[Op, Layout | None]]
@@ -138,13 +137,13 @@ class CcrDecoder:
         units: Wanted = dict.fromkeys(UNITS[:3], (Op.U64, None))
         units |= {"CC-Time": (Op.U32, None), "CC-Money": (Op.RAW, None), "CC-Service-Specific-Units": (Op.RAW, None)}
         requested, rsu = compiler.group("Requested-Service-Unit", units)
-        used, usu = compiler.group("Used-Service-Unit", units | {"Reporting-Reason": (Op.U32, None)})
+        used, usu = compiler.group("Used-Service-Unit", units | {"Reporting-Reason": (Op.I32, None)})
         inner: Wanted = {
             "Requested-Service-Unit": (Op.MEMO_GROUP, requested),
             "Used-Service-Unit": (Op.GROUP, used),
             "Rating-Group": (Op.U32, None),
             "Service-Identifier": (Op.U32, None),
-            "Reporting-Reason": (Op.U32, None),
+            "Reporting-Reason": (Op.I32, None),
         }
         credit, mscc = compiler.group("Multiple-Services-Credit-Control", inner)
         self._take_rsu = itemgetter(*(rsu[name] for name in UNITS))
@@ -162,6 +161,7 @@ class CcrDecoder:
         wanted: Wanted = dict.fromkeys(COMMAND_RAW, (Op.TRUSTED_RAW, None))
         wanted |= dict.fromkeys(COMMAND_TEXT, (Op.TEXT, None))
         wanted |= dict.fromkeys(COMMAND_NUMBERS, (Op.U32, None))
+        wanted |= dict.fromkeys(COMMAND_ENUMERATIONS, (Op.I32, None))
         wanted |= dict.fromkeys(COMMAND_CHECKED, (Op.RAW, None))
         wanted["Multiple-Services-Credit-Control"] = (Op.SPANNED_GROUP, credit)
         wanted["Requested-Service-Unit"] = (Op.GROUP, requested)
