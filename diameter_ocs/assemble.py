@@ -15,7 +15,7 @@ from diameter_ocs.engine.engine import Engine, EngineSettings
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.gy.application import GyApplication, GySettings
 from diameter_ocs.gy.decode import CcrDecoder
-from diameter_ocs.gy.services import ALL_SERVICES
+from diameter_ocs.gy.services import SERVICES, Services
 from diameter_ocs.peer.admission import PeerRule
 from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.peer.node import Node
@@ -71,6 +71,8 @@ def terms_of(config: Config, catalogue: Catalogue) -> Terms:
         sessions.max_open_per_account,
         sessions.silence,
         sessions.unknown_session,
+        config.events.outcome_retention_seconds,
+        config.events.refund_retention_seconds,
     )
     return Terms(catalogue, rules)
 
@@ -156,7 +158,8 @@ class Ocs:
 
     def _application(self) -> GyApplication:
         config = self.config
-        decoder = CcrDecoder(self.dictionary, ALL_SERVICES, config.sessions.identity_preference)
+        services = Services(SERVICES, dict(config.services))
+        decoder = CcrDecoder(self.dictionary, services, config.sessions.identity_preference)
         settings = GySettings(config.diameter.answer_deadline_seconds, frozenset(config.node.cluster_hosts))
         node = Node(origin_host=config.node.origin_host, origin_realm=config.node.origin_realm)
         return GyApplication(node, self.engine, decoder, (), self.clock, settings, self.telemetry.meter)

@@ -12,7 +12,9 @@ from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outc
 from diameter_ocs.charging.quota import (
     MS_PER_SECOND,
     grant,
+    in_unit,
     is_unit_supported,
+    money_rule,
     refusal,
     release_all,
     settle,
@@ -31,7 +33,15 @@ from diameter_ocs.charging.session import ANSWERS_KEPT, MAX_QUOTAS, Answer, Quot
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
-from diameter_ocs.rating.catalogue import Catalogue, GroupRule, Offer, Treatment
+from diameter_ocs.rating.catalogue import (
+    DATA,
+    EMERGENCY,
+    EMERGENCY_OFFER,
+    Catalogue,
+    GroupRule,
+    Offer,
+    Treatment,
+)
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
@@ -50,6 +60,14 @@ class Terms(Struct, frozen=True):
 
     catalogue: Catalogue
     rules: ChargingRules
+
+
+def offer_of(catalogue: Catalogue, subscriber: Subscriber, rated_as: str) -> Offer | None:
+    """What a subscriber bought, as one service sees it; None when it does not include that service."""
+    offer = catalogue.offers.get(subscriber.offer)
+    if rated_as == DATA:
+        return offer
+    return offer.part(rated_as) if offer is not None else EMERGENCY_OFFER if rated_as == EMERGENCY else None
 
 
 def decide_session_request(
@@ -115,6 +133,8 @@ def expire_session(
 
 def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules, at_ms: int) -> Quota:
     rule = offer.rule_for(quota.rating_group, quota.service_identifiers) if offer is not None else None
+    if quota.unit is UnitType.MONEY:
+        rule = money_rule(rule)
     if rule is None or rules.silence is Silence.RELEASE or offer is None:
         release_all(book, quota)
         return _empty(quota)
@@ -196,6 +216,7 @@ def _session(
         closed_ms or old.closed_ms,
         why or old.close_reason,
         supervised,
+        old.rated_as,
     )
 
 
@@ -209,6 +230,7 @@ class _Step:
         "claimants",
         "offer",
         "quotas",
+        "rated_as",
         "request",
         "session",
         "subscriber",
@@ -230,7 +252,8 @@ class _Step:
         self.session = session
         self.terms = terms
         self.at_ms = at_ms
-        self.offer = terms.catalogue.offers.get(subscriber.offer)
+        self.rated_as = request.rated_as if session is None else session.rated_as
+        self.offer = offer_of(terms.catalogue, subscriber, self.rated_as)
         self.book = Book(account)
         self.book.expire(at_ms)
         self.quotas: dict[tuple[int | None, tuple[int, ...]], Quota] = {}
@@ -248,7 +271,7 @@ class _Step:
         if self._is_blocked():
             return refuse(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
         if self.offer is None:
-            return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} is not in the catalogue")
+            return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} has no tariff for {self.rated_as}")
         if self.account.open_sessions >= self.terms.rules.max_open_sessions:
             return refuse(Verdict.TOO_MANY_SESSIONS, "the account has its maximum of open sessions")
         answers = self._credits(self.request.credits, may_grant=True)
@@ -304,7 +327,7 @@ class _Step:
 
     def _record_unrated(self) -> None:
         for credit in self.request.credits:
-            units = max(used_units(credit, UnitType.OCTETS), used_units(credit, UnitType.SECONDS))
+            units = _used_at_all(credit)
             if units:
                 self.book.unrated(units, credit.rating_group)
 
@@ -318,12 +341,16 @@ class _Step:
         key = (credit.rating_group, credit.service_identifiers)
         quota = self.quotas.get(key) or Quota(credit.rating_group, credit.service_identifiers)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
+        if credit.in_money:
+            rule = money_rule(rule)
         if rule is None or self.offer is None:
             return self._unratable(credit, quota, mark)
         group = _effective_group(credit.rating_group, self.offer)
         used = 0
         if credit.used or credit.requested is not None or credit.reporting_reason is not None:
             used = used_units(credit, rule.unit)
+            if quota.unit is not rule.unit:
+                quota = in_unit(self.book, quota, rule.unit)
             quota = settle(self.book, quota, rule, group, used, self.at_ms, mark)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
@@ -337,11 +364,15 @@ class _Step:
             return refusal(*key, Verdict.SERVICE_DENIED)
         if rule.treatment is Treatment.NOT_INCLUDED:
             return refusal(*key, Verdict.GROUP_NOT_ALLOWED)
+        if rule.treatment is Treatment.NOT_CHARGED:
+            return refusal(*key, Verdict.NOT_CHARGED)
         wish = credit.requested
         if wish is None or not may_grant or credit.reporting_reason == ReportingReason.FINAL:
             return CreditOutcome(*key)
-        if not is_unit_supported(wish):
+        if not is_unit_supported(wish, rule.unit):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
+        if wish.currency and wish.currency != self.account.currency and rule.unit is UnitType.MONEY:
+            return refusal(*key, Verdict.CURRENCY_UNKNOWN)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
         self.quotas[key] = quota
         return answer
@@ -349,7 +380,7 @@ class _Step:
     def _unratable(self, credit: ServiceCredit, quota: Quota, mark: str) -> CreditOutcome:
         """No tariff for this group: release what it holds, keep its usage on record, grant nothing."""
         release_all(self.book, quota)
-        units = used_units(credit, quota.unit)
+        units = _used_at_all(credit)
         if units:
             self.book.unrated(units, credit.rating_group, mark)
         key = (credit.rating_group, credit.service_identifiers)
@@ -367,6 +398,8 @@ class _Step:
     # the whole -----------------------------------------------------------------------------------
 
     def _is_blocked(self) -> bool:
+        if self.rated_as == EMERGENCY:
+            return False
         return self.account.status is not Status.ACTIVE or self.subscriber.status is not Status.ACTIVE
 
     def _refusal_of_all(self, answers: tuple[CreditOutcome, ...]) -> Outcome | None:
@@ -398,6 +431,7 @@ class _Step:
             request.service_context,
             opened_seq=self.account.last_seq + 1,
             highest_number=request.request_number,
+            rated_as=request.rated_as,
         )
 
     def _close(self, session: Session, outcome: Outcome) -> Decision:
@@ -458,6 +492,11 @@ class _Step:
             if answered.issuperset(running):
                 return supervised
         return max(supervised, session.supervised_seconds)
+
+
+def _used_at_all(credit: ServiceCredit) -> int:
+    """Units that were reported, of whatever type there are most of: for usage that has no tariff."""
+    return max(used_units(credit, unit) for unit in (UnitType.OCTETS, UnitType.SECONDS, UnitType.EVENTS))
 
 
 def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:

@@ -11,6 +11,18 @@ from diameter_ocs.values.identity import Identity, SubscriberRef
 from diameter_ocs.values.verdict import Verdict
 
 
+class Kept(Struct, frozen=True, gc=False):
+    """Something remembered of an account until `expires_ms`, beside its sessions: see charging/event.py.
+
+    `key` is unique in the account. fingerprint: of the request that `content` (JSON) answers; 0 for none.
+    """
+
+    key: str
+    fingerprint: int
+    content: Raw
+    expires_ms: int
+
+
 class Decision(Struct, frozen=True, gc=False):
     """Everything a command changes on one account. account None: nothing changes, only an answer."""
 
@@ -20,6 +32,7 @@ class Decision(Struct, frozen=True, gc=False):
     subscribers: tuple[Subscriber, ...] = ()
     entry: Entry | None = None
     new_identities: tuple[tuple[Identity, SubscriberRef], ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 _encoder = Encoder()
@@ -34,7 +47,7 @@ def encode_outcome(outcome: Outcome) -> Raw:
 def decode_outcome(raw: Raw) -> Outcome:
     """A stored outcome, marked as repeated."""
     stored = _decoder.decode(raw)
-    return Outcome(stored.verdict, stored.credits, stored.detail, stored.data, repeated=True)
+    return Outcome(stored.verdict, stored.credits, stored.detail, stored.data, repeated=True, event=stored.event)
 
 
 def refuse(verdict: Verdict, detail: str) -> Decision:

@@ -8,41 +8,73 @@ from diameter_ocs.charging.session import Quota, Reservation
 from diameter_ocs.ledger.account import Bucket
 from diameter_ocs.ledger.book import OVERUSE, Book
 from diameter_ocs.rating.catalogue import GroupRule, QuotaPolicy, Treatment
-from diameter_ocs.rating.rate import price_of_report, units_affordable
+from diameter_ocs.rating.rate import Rate, price_of_report, units_affordable
+from diameter_ocs.values.money import LARGEST_MICROS
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
 MS_PER_SECOND = 1000
+NO_WISH = ServiceUnits()
+MICRO_BY_MICRO = Rate(1, 1)
+MONEY_VALIDITY_SECONDS = 3600
+MONEY_RULE = GroupRule(
+    "money",
+    UnitType.MONEY,
+    Treatment.CHARGE,
+    QuotaPolicy(1, 1, LARGEST_MICROS, MONEY_VALIDITY_SECONDS),
+    MICRO_BY_MICRO,
+)
 
 
 def used_units(credit: ServiceCredit, unit: UnitType) -> int:
     """Units of the priced type in all Used-Service-Units of a report."""
-    return sum(_units_of(used, unit) or 0 for used in credit.used)
+    return sum(units_of(used, unit) or 0 for used in credit.used)
 
 
-def _units_of(units: ServiceUnits, unit: UnitType) -> int | None:
+def units_of(units: ServiceUnits, unit: UnitType) -> int | None:
     if unit is UnitType.OCTETS:
         return units.octets
-    return units.seconds if unit is UnitType.SECONDS else units.events
+    if unit is UnitType.SECONDS:
+        return units.seconds
+    return units.events if unit is UnitType.EVENTS else units.money
 
 
 def wished_units(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType) -> int:
     """How much to grant if the balance allows. An absent or zero amount is no wish."""
-    amount = _units_of(wish, unit) or policy.default_units
+    amount = units_of(wish, unit) or policy.default_units
     if amount > policy.maximum_units:
         return policy.maximum_units
     return amount if amount > policy.minimum_units else policy.minimum_units
 
 
-def is_unit_supported(wish: ServiceUnits) -> bool:
-    """False when the gateway asks only for unit types that packet data has no price for."""
-    return not (wish.other and wish.octets is None and wish.seconds is None)
+def is_unit_supported(wish: ServiceUnits, unit: UnitType) -> bool:
+    """False when the gateway names amounts, but only of unit types that have no price in `unit`.
+
+    Octets and seconds stand in for each other: gateways send both, or the wrong one, for the same traffic.
+    """
+    if unit is UnitType.OCTETS or unit is UnitType.SECONDS:
+        return wish.octets is not None or wish.seconds is not None or (wish.events is None and wish.money is None)
+    return units_of(wish, unit) is not None or wish == NO_WISH
+
+
+def money_rule(rule: GroupRule | None) -> GroupRule:
+    """How amounts of money that the gateway has rated itself are charged: as they are, with or without a tariff."""
+    if rule is None:
+        return MONEY_RULE
+    quota = QuotaPolicy(1, 1, LARGEST_MICROS, rule.quota.validity_seconds)
+    return GroupRule(rule.name, UnitType.MONEY, rule.treatment, quota, MICRO_BY_MICRO, rule.is_partial_allowed)
 
 
 def release_all(book: Book, quota: Quota) -> None:
     """Give back every promise made to a quota."""
     for held in quota.reservations:
         book.release(held.bucket_id, held.amount, quota.rating_group, held.units)
+
+
+def in_unit(book: Book, quota: Quota, unit: UnitType) -> Quota:
+    """The quota counted in another unit from now on: what it held is given back, its totals start anew."""
+    release_all(book, quota)
+    return Quota(quota.rating_group, quota.service_identifiers, unit, charged_micros=quota.charged_micros)
 
 
 def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_ms: int, mark: str = "") -> Quota:
@@ -55,7 +87,7 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
     release_all(book, quota)
     reported, used = used, max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
-    if rule.treatment is Treatment.FREE:
+    if rule.treatment.costs_nothing:
         spending.draw_free(used, mark)
     else:
         for held in quota.reservations:
@@ -163,7 +195,7 @@ def grant(
     """
     policy = rule.quota
     wanted = wished_units(wish, policy, rule.unit)
-    if rule.treatment is Treatment.FREE:
+    if rule.treatment.costs_nothing:
         return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=False)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -37,20 +38,27 @@ class ReportingReason(IntEnum):
 class ServiceUnits(Struct, frozen=True, omit_defaults=True, gc=False):
     """The content of a Requested- or Used-Service-Unit. None: that unit type is absent.
 
-    octets is CC-Total-Octets, or input + output where the total is absent. other: a unit type
-    that packet data charging does not have (money, service-specific units).
+    octets is CC-Total-Octets, or input + output where the total is absent. events: CC-Service-Specific-Units.
+    money: CC-Money in micro-units of `currency`, or of the account's currency when that is empty.
     """
 
     octets: int | None = None
     seconds: int | None = None
     events: int | None = None
-    other: bool = False
+    money: int | None = None
+    currency: str = ""
+
+    @property
+    def is_money_only(self) -> bool:
+        """The gateway has rated itself and asks for an amount ('decentralised rating', TS 32.299 §5.2.2)."""
+        return self.money is not None and self.octets is None and self.seconds is None and self.events is None
 
 
 class ServiceCredit(Struct, frozen=True, omit_defaults=True, gc=False):
     """One Multiple-Services-Credit-Control of a request (RFC 8506 §8.16).
 
-    requested None: no Requested-Service-Unit, so no new quota is wanted.
+    requested None: no Requested-Service-Unit, so no new quota is wanted. in_money: it asks for or reports
+    nothing but amounts of money. refund: content of a Refund-Information.
     """
 
     rating_group: int | None
@@ -58,6 +66,8 @@ class ServiceCredit(Struct, frozen=True, omit_defaults=True, gc=False):
     requested: ServiceUnits | None = None
     used: tuple[ServiceUnits, ...] = ()
     reporting_reason: int | None = None
+    in_money: bool = False
+    refund: bytes = b""
 
 
 class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -66,6 +76,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     identities: every usable Subscription-Id, in the order of preference of the operator.
     is_undivided: its one credit is that of the whole session, not of a group (RFC 8506 §5.1 without
     Multiple-Services-Credit-Control), so a refusal of it refuses the session.
+    rated_as: the service, and after a slash its direction, whose rules hold; see Offer.part.
     """
 
     session_id: str
@@ -79,6 +90,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     credits: tuple[ServiceCredit, ...] = ()
     termination_cause: int | None = None
     is_undivided: bool = False
+    rated_as: str = DATA
 
 
 class FinalUnitAction(IntEnum):
@@ -105,6 +117,21 @@ class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc
     """Units debited by this report: for usage counters, not sent."""
 
 
+class EventResult(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the answer to a one-time event tells beside its units.
+
+    cost_micros in `currency`, for one `cost_unit` when that is not empty. balance_micros: money that is left
+    and not reserved. is_enough: result of a balance check. references: per credit, what refunds its debit.
+    """
+
+    currency: str = ""
+    cost_micros: int | None = None
+    cost_unit: str = ""
+    balance_micros: int | None = None
+    is_enough: bool | None = None
+    references: tuple[bytes, ...] = ()
+
+
 class Outcome(Struct, frozen=True, omit_defaults=True, gc=False):
     """The committed answer to a request or command. `detail` says in words what an operator should know.
 
@@ -117,3 +144,4 @@ class Outcome(Struct, frozen=True, omit_defaults=True, gc=False):
     data: dict[str, Any] | None = None
     repeated: bool = False
     """True for an answer given before: never stored so."""
+    event: EventResult | None = None

@@ -28,7 +28,8 @@ class ChargingRules(Struct, frozen=True, gc=False):
 
     A session is given up validity_factor x Validity-Time + grace after its last request, or after
     supervision_seconds when the gateway holds no quota. Closed sessions are remembered for
-    closed_retention_seconds, for late repeats and reports.
+    closed_retention_seconds, for late repeats and reports. Outcomes of one-time events are remembered for
+    event_retention_seconds, and their debits can be refunded for refund_retention_seconds.
     """
 
     validity_factor: int = 2
@@ -38,3 +39,5 @@ class ChargingRules(Struct, frozen=True, gc=False):
     max_open_sessions: int = 1000
     silence: Silence = Silence.RELEASE
     unknown_session: UnknownSession = UnknownSession.RECORD
+    event_retention_seconds: int = 86_400
+    refund_retention_seconds: int = 86_400

@@ -4,6 +4,7 @@ from enum import Enum
 
 from msgspec import Raw, Struct
 
+from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.values.units import UnitType
 
 ANSWERS_KEPT = 4
@@ -81,3 +82,5 @@ class Session(Struct, frozen=True, omit_defaults=True, gc=False):
     close_reason: str = ""
     supervised_seconds: int = 0
     """How long the gateway may stay silent from its last request on."""
+    rated_as: str = DATA
+    """The service, and after a slash its direction, whose rules hold; see Offer.part."""

@@ -13,6 +13,7 @@ def check(config: Config) -> Iterator[Problem]:
     yield from _listeners(config)
     yield from _peers(config)
     yield from _limits(config)
+    yield from _services(config)
     yield from _files(config)
 
 
@@ -73,6 +74,19 @@ def _limits(config: Config) -> Iterator[Problem]:
             f"{config.store.busy_timeout_seconds:g} leaves no time before answer_deadline_seconds",
             f"stay below {diameter.answer_deadline_seconds:g}",
         )
+
+
+def _services(config: Config) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name, contexts in config.services:
+        for index, context in enumerate(contexts):
+            if context in seen:
+                yield Problem(
+                    ("services", name, index),
+                    f"'{context}' is a context of {seen[context]} already",
+                    "leave it at one service",
+                )
+            seen.setdefault(context, name)
 
 
 def _files(config: Config) -> Iterator[Problem]:

@@ -22,6 +22,11 @@ RealmName = Annotated[str, AfterValidator(values.realm_name)]
 HostPattern = Annotated[str, AfterValidator(values.host_pattern)]
 Hosts = Annotated[tuple[DiameterName, ...], Strict(False)]
 Realms = Annotated[tuple[RealmName, ...], Strict(False)]
+Contexts = Annotated[
+    tuple[Annotated[str, Field(min_length=3, max_length=255, pattern=r"^[^@\s]+@[^@\s]+$")], ...],
+    Strict(False),
+    Field(max_length=64),
+]
 ListenAddress = Annotated[Address, values.ADDRESS]
 ConnectAddress = Annotated[Address, values.CONNECT_ADDRESS]
 Network = Annotated[values.IpNetwork, values.NETWORK]
@@ -151,6 +156,31 @@ class Sessions(Section):
     """Which Subscription-Id names the subscriber when a request carries several; first wins."""
 
 
+class Services(Section):
+    """Which Service-Context-Ids are which service of the catalogue; what stands before the specification's number
+    (extensions, MNC.MCC, release) does not matter."""
+
+    data: Contexts = ("32251@3gpp.org",)
+    """Packet data."""
+    voice: Contexts = ("32260@3gpp.org", "32275@3gpp.org", "32276@3gpp.org")
+    """Calls: IMS, MMTel, and circuit-switched ones through a proxy."""
+    sms: Contexts = ("32274@3gpp.org",)
+    """Short messages."""
+    mms: Contexts = ("32270@3gpp.org",)
+    """Multimedia messages."""
+    other: Contexts = ("32271@3gpp.org", "32272@3gpp.org", "32273@3gpp.org")
+    """Everything else that is charged: location, push to talk, broadcast, and services of your own."""
+
+
+class Events(Section):
+    """One-time events: messages, content, refunds, balance checks."""
+
+    outcome_retention_seconds: Annotated[int, Field(ge=86_400, le=31_536_000)] = 86_400
+    """How long the outcome of an event is remembered, so that a repeat is not charged again; at least a day."""
+    refund_retention_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
+    """How long a debit can be refunded with the Refund-Information of its answer."""
+
+
 class Http(Section):
     """Metrics, health and status."""
 
@@ -177,6 +207,8 @@ class Config(Section):
     catalogue: Catalogue = Catalogue()
     engine: Engine = Engine()
     sessions: Sessions = Sessions()
+    services: Services = Services()
+    events: Events = Events()
     http: Http = Http()
     log: Log = Log()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from diameter_ocs.charging.decision import Decision
+from diameter_ocs.charging.decision import Decision, Kept
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.charging.session import Session
 from diameter_ocs.engine.cache import AccountCache, Holding
@@ -33,7 +33,17 @@ class Ticket:
 class Work:
     """Everything one batch changes in one account, decided on `base_version` of it."""
 
-    __slots__ = ("answers", "base_version", "entries", "holding", "identities", "is_changed", "sessions", "subscribers")
+    __slots__ = (
+        "answers",
+        "base_version",
+        "entries",
+        "holding",
+        "identities",
+        "is_changed",
+        "kept",
+        "sessions",
+        "subscribers",
+    )
 
     def __init__(self, holding: Holding) -> None:
         self.holding = holding
@@ -44,6 +54,7 @@ class Work:
         self.identities: list[tuple[Identity, SubscriberRef]] = []
         self.entries: list[Entry] = []
         self.answers: list[tuple[Ticket, Outcome]] = []
+        self.kept: dict[str, Kept] = {}
 
     def apply(self, decision: Decision, cache: AccountCache) -> None:
         """Make a decision the newest state in memory, and note what to write."""
@@ -59,6 +70,9 @@ class Work:
         for subscriber in decision.subscribers:
             self.subscribers[subscriber.subscriber_id] = subscriber
             holding.subscribers[subscriber.subscriber_id] = subscriber
+        for kept in decision.kept:
+            self.kept[kept.key] = kept
+            cache.put_kept(holding, kept)
         for name, ref in decision.new_identities:
             self.identities.append((name, ref))
             cache.put_identity(name, ref)
@@ -77,6 +91,7 @@ class Work:
             tuple(self.identities),
             tuple(self.sessions.values()),
             tuple(self.entries),
+            tuple(self.kept.values()),
         )
 
 

@@ -9,25 +9,28 @@ from itertools import islice
 
 from msgspec import structs
 
+from diameter_ocs.charging.decision import Kept
 from diameter_ocs.charging.session import Answer, Session, SessionStatus
 from diameter_ocs.ledger.account import Account, Subscriber
 from diameter_ocs.storage.protocol import Loaded, VersionedAccount
 from diameter_ocs.values.identity import Identity, SubscriberRef
 
 CLOSED_SESSIONS_KEPT = 4096
-"""Closed sessions in memory, for repeats that come at once; later ones are loaded."""
+"""Closed sessions in memory, for repeats that come at once; later ones are loaded. As many outcomes of events."""
 
 
 class Holding:
     """One account with all its subscribers and those of its sessions that were asked for."""
 
-    __slots__ = ("account", "pins", "sessions", "subscribers", "version")
+    __slots__ = ("account", "kept", "pins", "sessions", "subscribers", "version")
 
     def __init__(self, found: VersionedAccount) -> None:
         self.version = found.version
         self.account: Account = found.account
         self.subscribers: dict[str, Subscriber] = {each.subscriber_id: each for each in found.subscribers}
         self.sessions: dict[str, Session] = {}
+        self.kept: dict[str, Kept] = {}
+        """What was remembered of events lately, by key."""
         self.pins = 0
         """Batches that are using it."""
 
@@ -39,6 +42,7 @@ class AccountCache:
         self._limit = limit
         self._closed_limit = closed_limit
         self._closed: deque[tuple[Holding, str]] = deque()
+        self._kept: deque[tuple[Holding, str]] = deque()
         self._holdings: OrderedDict[str, Holding] = OrderedDict()
         self._identities: dict[Identity, SubscriberRef] = {}
         self._session_owners: dict[str, Holding] = {}
@@ -81,6 +85,11 @@ class AccountCache:
             if holding is not None and session_id not in holding.sessions:
                 self.put_session(holding, session)
 
+        for (account_id, key), kept in loaded.kept.items():
+            holding = self._holdings.get(account_id)
+            if holding is not None and key not in holding.kept:
+                self.put_kept(holding, kept)
+
     def create(self, found: VersionedAccount) -> Holding:
         """An account that was just decided to exist."""
         holding = Holding(found)
@@ -92,6 +101,11 @@ class AccountCache:
         self._session_owners[session.session_id] = holding
         if session.status is SessionStatus.CLOSED:
             self._closed.append((holding, session.session_id))
+
+    def put_kept(self, holding: Holding, kept: Kept) -> None:
+        if kept.key not in holding.kept:
+            self._kept.append((holding, kept.key))
+        holding.kept[kept.key] = kept
 
     def remember_answer(self, holding: Holding, session: Session, answer: Answer) -> None:
         """Bring an old answer back from the journal, as the one to be forgotten first."""
@@ -113,9 +127,14 @@ class AccountCache:
                 self._identities.pop(name, None)
 
     def shrink(self) -> None:
-        """Forget closed sessions and then unused accounts above their limits, oldest first; those in use stay."""
+        """Forget closed sessions, what events left, then unused accounts above their limits, oldest first.
+
+        Those in use stay.
+        """
         for _ in range(len(self._closed) - self._closed_limit):
             self._forget_closed(*self._closed.popleft())
+        for _ in range(len(self._kept) - self._closed_limit):
+            self._forget_kept(*self._kept.popleft())
         excess = len(self._holdings) - self._limit
         if excess > 0:
             idle = (account_id for account_id, holding in self._holdings.items() if not holding.pins)
@@ -128,6 +147,12 @@ class AccountCache:
         elif self._session_owners.get(session_id) is holding:
             del holding.sessions[session_id]
             del self._session_owners[session_id]
+
+    def _forget_kept(self, holding: Holding, key: str) -> None:
+        if holding.pins:
+            self._kept.append((holding, key))
+        else:
+            holding.kept.pop(key, None)
 
     def _add(self, account_id: str, holding: Holding) -> None:
         self._holdings[account_id] = holding

@@ -5,10 +5,12 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from diameter_ocs.charging.commands import ExpireSession
-from diameter_ocs.charging.decide import Terms, decide_session_request, expire_session
+from diameter_ocs.charging.decide import Terms, decide_session_request, expire_session, offer_of
 from diameter_ocs.charging.decision import Decision, refuse
+from diameter_ocs.charging.event import Action, EventRequest, decide_event, offer_for_enquiry, tell_price
 from diameter_ocs.charging.request import RequestType, SessionRequest
 from diameter_ocs.engine.cache import Holding
+from diameter_ocs.rating.catalogue import EMERGENCY
 from diameter_ocs.recharge import decide as administer
 from diameter_ocs.recharge.commands import (
     AddSubscriber,
@@ -21,7 +23,7 @@ from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.verdict import Verdict
 
 Administrative = OpenAccount | AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus
-Command = SessionRequest | ExpireSession | Administrative
+Command = SessionRequest | EventRequest | ExpireSession | Administrative
 
 
 class Subject(Struct, frozen=True, gc=False):
@@ -47,6 +49,8 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
     """The one door from commands to decisions. Pure."""
     if type(command) is SessionRequest:
         return _decide_session(command, subject, terms, at_ms)
+    if type(command) is EventRequest:
+        return _decide_event(command, subject, terms, at_ms)
     if isinstance(command, OpenAccount):
         existing = subject.holding.account if subject.holding is not None else None
         return administer.open_account(command, existing, subject.taken, at_ms)
@@ -62,6 +66,8 @@ def _decide_session(request: SessionRequest, subject: Subject, terms: Terms, at_
     holding = subject.holding
     if holding is None and request.request_type is not RequestType.INITIAL:
         return refuse(Verdict.SESSION_UNKNOWN, "the session was never opened here, and nobody known is named")
+    if holding is None and request.rated_as == EMERGENCY:
+        return refuse(Verdict.NOT_CHARGED, "an emergency call needs no account")
     if holding is None:
         return refuse(Verdict.USER_UNKNOWN, "no subscriber has any of the Subscription-Ids")
     subscriber = holding.subscribers[subject.subscriber_id]
@@ -69,12 +75,23 @@ def _decide_session(request: SessionRequest, subject: Subject, terms: Terms, at_
     return decide_session_request(request, holding.account, subscriber, session, terms, at_ms)
 
 
+def _decide_event(request: EventRequest, subject: Subject, terms: Terms, at_ms: int) -> Decision:
+    holding = subject.holding
+    if holding is not None:
+        subscriber = holding.subscribers[subject.subscriber_id]
+        return decide_event(request, holding.account, subscriber, holding.kept, terms, at_ms)
+    if request.action is Action.PRICE_ENQUIRY and terms.catalogue.enquiry_offer:
+        offer = offer_for_enquiry(terms.catalogue, request.rated_as)
+        return Decision(tell_price(request, offer, terms.catalogue))
+    return refuse(Verdict.USER_UNKNOWN, "no subscriber has any of the Subscription-Ids")
+
+
 def _expire(command: ExpireSession, holding: Holding, terms: Terms, at_ms: int) -> Decision:
     session = holding.sessions.get(command.session_id)
     if session is None:
         return refuse(Verdict.NOT_FOUND, f"there is no session {command.session_id}")
     subscriber = holding.subscribers.get(session.subscriber_id)
-    offer = terms.catalogue.offers.get(subscriber.offer) if subscriber is not None else None
+    offer = offer_of(terms.catalogue, subscriber, session.rated_as) if subscriber is not None else None
     return expire_session(holding.account, session, offer, terms.rules, at_ms)
 
 

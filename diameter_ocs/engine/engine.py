@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from diameter_ocs.charging.commands import ExpireSession
 from diameter_ocs.charging.decide import Terms
+from diameter_ocs.charging.event import EventRequest
 from diameter_ocs.charging.request import Outcome, SessionRequest
 from diameter_ocs.engine.batch import Batch, Done, Ticket
 from diameter_ocs.engine.cache import AccountCache
@@ -219,7 +220,7 @@ class Engine:
         """Bring in whatever the commands need; returns those that can be decided, refuses the others."""
         for _ in range(LOAD_ATTEMPTS):
             wanted = self._wanted(tickets)
-            if not (wanted.identities or wanted.session_ids or wanted.accounts):
+            if not (wanted.identities or wanted.session_ids or wanted.accounts or wanted.kept_keys):
                 return tickets
             evictions, started = self.cache.evictions, self.clock.now()
             try:
@@ -238,17 +239,18 @@ class Engine:
         missing: list[Ticket] = []
         for ticket in tickets:
             wanted = self._wanted([ticket])
-            lacks = wanted.identities or wanted.session_ids or wanted.accounts
+            lacks = wanted.identities or wanted.session_ids or wanted.accounts or wanted.kept_keys
             (missing if lacks else ready).append(ticket)
         self._refuse(missing, Verdict.STORE_UNAVAILABLE, "store")
         return ready
 
     def _wanted(self, tickets: Sequence[Ticket]) -> Wanted:
-        """Names that are not in memory."""
+        """Names that are not in memory, and keys of events: only the store can say that one was never seen."""
         cache = self.cache
         identities: set[Identity] = set()
         sessions: set[str] = set()
         accounts: set[str] = set()
+        kept: set[str] = set()
         for ticket in tickets:
             command = ticket.command
             if type(command) is SessionRequest:
@@ -260,12 +262,19 @@ class Engine:
                         continue
                 cache.hits += 1
                 continue
+            if type(command) is EventRequest:
+                holding = self._named(command.identities).holding
+                if holding is None:
+                    identities.update(command.identities)
+                known = holding.kept if holding is not None else {}
+                kept.update(key for key in command.remembered_keys() if key not in known)
+                continue
             if isinstance(command, ExpireSession) and cache.by_session(command.session_id) is None:
                 sessions.add(command.session_id)
             if cache.holding(command.account_id) is None:  # type: ignore[union-attr]
                 accounts.add(command.account_id)  # type: ignore[union-attr]
             identities.update(name for name in new_names(command) if cache.by_identity(name) is None)
-        return Wanted(identities, sessions, accounts)
+        return Wanted(identities, sessions, accounts, kept)
 
     async def _recall_old_answers(self, tickets: Sequence[Ticket], building: Batch) -> None:
         """A request number below the session's highest is a late first copy or an old repeat: ask the journal.
@@ -350,13 +359,19 @@ class Engine:
             holding = cache.by_session(command.session_id)
             if holding is not None:
                 return Subject(holding, holding.sessions[command.session_id].subscriber_id)
-            for name in command.identities:
-                ref = cache.by_identity(name)
-                if ref is not None:
-                    return Subject(cache.holding(ref.account_id), ref.subscriber_id)
-            return Subject(None)
+            return self._named(command.identities)
+        if type(command) is EventRequest:
+            return self._named(command.identities)
         taken = frozenset(name for name in new_names(command) if cache.by_identity(name) is not None)
         return Subject(cache.holding(command.account_id), taken=taken)  # type: ignore[union-attr]
+
+    def _named(self, identities: Sequence[Identity]) -> Subject:
+        """The first of the names that is known."""
+        for name in identities:
+            ref = self.cache.by_identity(name)
+            if ref is not None:
+                return Subject(self.cache.holding(ref.account_id), ref.subscriber_id)
+        return Subject(None)
 
     # committing ----------------------------------------------------------------------------------
 

@@ -88,11 +88,10 @@ class GyApplication:
             return
         deadline = arrived + self.settings.answer_deadline_seconds
         pending = Pending(self, message, request, client, arrived, deadline)
-        if request.session is None:
-            pending(Outcome(Verdict.EVENT_UNSUPPORTED, detail="one-time events are not offered for this service"))
-            return
+        command = request.session or request.event
+        assert command is not None
         self.pending += 1
-        self.engine.submit(request.session, pending.finish, deadline)
+        self.engine.submit(command, pending.finish, deadline)
 
     async def drain(self) -> None:
         """Wait until every request that was taken is answered."""

@@ -14,11 +14,14 @@ from zlib import crc32
 from msgspec import Struct
 from msgspec.json import encode
 
+from diameter_ocs.charging.event import Action, EventRequest
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits, SessionRequest
 from diameter_ocs.errors import AvpOccursTooManyTimes, InvalidAvpValue, MissingAvp, ServiceContextUnknown
 from diameter_ocs.gy.services import Services
+from diameter_ocs.gy.units import with_other_units
+from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.values.identity import Identity, IdentityKind, identity
-from diameter_ocs.wire.codec import Avp, Message, decode_message
+from diameter_ocs.wire.codec import Avp, Message, decode_avps, decode_message
 from diameter_ocs.wire.definition import example_avp, pack_avp
 from diameter_ocs.wire.dictionary import Dictionary
 from diameter_ocs.wire.header import HEADER_OCTETS
@@ -78,6 +81,7 @@ COMMAND_NUMBERS = (
     "Auth-Application-Id",
     "CC-Request-Type",
     "CC-Request-Number",
+    "Service-Identifier",
 )
 COMMAND_ENUMERATIONS = ("Termination-Cause", "Requested-Action")
 COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id")
@@ -89,9 +93,10 @@ NO_UNITS: Mapping[int, bytes] = MappingProxyType({})
 class CreditControlRequest(Struct, frozen=True, gc=False):
     """A decoded CCR: what charging gets, and what the answer repeats.
 
-    session: None for an EVENT_REQUEST. session_id_avp, proxy_infos, sub_session: AVPs as received.
+    session: None for an EVENT_REQUEST, which has `event`. session_id_avp, proxy_infos, sub_session: AVPs as received.
     is_command_level: units stood outside of any Multiple-Services-Credit-Control, and so will the answer's.
-    strange_units: by index of the credit, the AVP of a unit type that has no price here.
+    strange_units: by index of the credit, the AVP of a unit type that may have no price here. currency: what
+    the amounts of the request are in, empty when it does not say or has none.
     """
 
     session_id_avp: bytes
@@ -104,6 +109,8 @@ class CreditControlRequest(Struct, frozen=True, gc=False):
     sub_session: bytes = b""
     is_command_level: bool = False
     strange_units: Mapping[int, bytes] = NO_UNITS
+    event: EventRequest | None = None
+    currency: str = ""
 
 
 class _Slots(Struct, frozen=True):
@@ -144,6 +151,7 @@ class CcrDecoder:
             "Rating-Group": (Op.U32, None),
             "Service-Identifier": (Op.U32, None),
             "Reporting-Reason": (Op.I32, None),
+            "Refund-Information": (Op.RAW, None),
         }
         credit, mscc = compiler.group("Multiple-Services-Credit-Control", inner)
         self._take_rsu = itemgetter(*(rsu[name] for name in UNITS))
@@ -212,7 +220,7 @@ class CcrDecoder:
         (
             session_id, subscriptions, _, _,
             origin_host, origin_realm, realm, host, context, _,
-            application, request_type, number, cause, action,
+            application, request_type, number, service_id, cause, action,
             proxy_infos, sub_session, _,
             msccs, command_rsu, command_usu,
         ) = self._slots.take(values)  # fmt: skip
@@ -221,19 +229,49 @@ class CcrDecoder:
                 f"Auth-Application-Id {application} is not that of the header", _u32(258, application)
             )
         _check_lengths(session_id, origin_host, origin_realm, context)
-        if request_type == RequestType.EVENT:
+        is_event = request_type == RequestType.EVENT
+        if is_event:
             self._check_event(action)
-            return CreditControlRequest(session_id, request_type, number, realm, host, None, proxy_infos or ())
-        is_initial = request_type == RequestType.INITIAL
-        if is_initial and self._services.find(context) is None:
-            raise ServiceContextUnknown(f"no service has the context {context!r}", _text(461, context))
-        if is_initial and not identities:
+        is_first = is_event or request_type == RequestType.INITIAL
+        rated_as = self._rated_as(context, values[self._slots.information], is_first)
+        if is_first and not identities and not (is_event and action == Action.PRICE_ENQUIRY):
             self._refuse_without_identity(subscriptions)
         strange: dict[int, bytes] = {}
-        asked, fingerprint = self._asked(msccs, command_rsu, command_usu, strange)
+        asked, fingerprint = self._asked(msccs, command_rsu, command_usu, service_id, strange)
+        name = session_id[HEADER_OCTETS_OF_AVP : int.from_bytes(session_id[5:8], "big")].decode()
+        currency = _currency_of(asked) if strange else ""
+        if is_event:
+            if not asked and (service_id is not None or action != Action.CHECK_BALANCE):
+                asked = (ServiceCredit(None, () if service_id is None else (service_id,)),)
+            event = EventRequest(
+                name,
+                number,
+                Action(action),
+                crc32(encode((action, rated_as, identities, service_id)), fingerprint),
+                context,
+                origin_host,
+                origin_realm,
+                identities,
+                asked,
+                rated_as,
+            )
+            return CreditControlRequest(
+                session_id,
+                request_type,
+                number,
+                realm,
+                host,
+                None,
+                proxy_infos or (),
+                sub_session or b"",
+                msccs is None,
+                strange or NO_UNITS,
+                event,
+                currency,
+            )
         is_command_level = msccs is None and bool(asked)
         session = SessionRequest(
-            session_id[HEADER_OCTETS_OF_AVP : int.from_bytes(session_id[5:8], "big")].decode(),
+            name,
             REQUEST_TYPES[request_type],
             number,
             fingerprint,
@@ -244,6 +282,7 @@ class CcrDecoder:
             asked,
             cause,
             is_command_level,
+            rated_as,
         )
         return CreditControlRequest(
             session_id,
@@ -256,7 +295,20 @@ class CcrDecoder:
             sub_session or b"",
             is_command_level,
             strange or NO_UNITS,
+            None,
+            currency,
         )
+
+    def _rated_as(self, context: str, information: Any, is_first: bool) -> str:
+        """Whose tariffs hold. Raises ServiceContextUnknown, but not inside a session, which knows its service."""
+        service = self._services.find(context)
+        if service is None:
+            if is_first:
+                raise ServiceContextUnknown(f"no service has the context {context!r}", _text(461, context))
+            return DATA
+        if is_first and service.reads_information and information is not None:
+            return service.rated_as(service.name, decode_avps(information, self._dictionary)[0])
+        return service.name
 
     def _check_event(self, action: int | None) -> None:
         if action is None:
@@ -264,26 +316,32 @@ class CcrDecoder:
             raise MissingAvp("an EVENT_REQUEST needs a Requested-Action", example)
 
     def _asked(
-        self, msccs: Any, command_rsu: Values | None, command_usu: Any, strange: dict[int, bytes]
+        self,
+        msccs: Any,
+        command_rsu: Values | None,
+        command_usu: Any,
+        service_id: int | None,
+        strange: dict[int, bytes],
     ) -> tuple[tuple[ServiceCredit, ...], int]:
         """What is asked and reported, service by service, and the fingerprint that tells a repeat."""
         if msccs is None:
             if command_rsu is None and command_usu is None:
                 return (), 0
-            only = self._credit(None, (), command_rsu, command_usu, None, strange, 0)
+            services = () if service_id is None else (service_id,)
+            only = self._credit(None, services, command_rsu, command_usu, None, None, strange, 0)
             return (only,), crc32(encode(only))
         if len(msccs) > MAX_CREDITS:
             raise AvpOccursTooManyTimes(f"at most {MAX_CREDITS} services per request", msccs[MAX_CREDITS][0])
         fingerprint, asked = 0, []
         for index, mscc in enumerate(msccs):
-            raw, rsu, usu, group, services, reasons = self._take_mscc(mscc)
+            raw, rsu, usu, group, services, reasons, refunds = self._take_mscc(mscc)
             if services and len(services) > MAX_SERVICE_IDENTIFIERS:
                 raise AvpOccursTooManyTimes(
                     f"at most {MAX_SERVICE_IDENTIFIERS} Service-Identifiers per quota",
                     pack_avp(456, 0, True, _u32(439, services[MAX_SERVICE_IDENTIFIERS])),
                 )
             fingerprint = crc32(raw, fingerprint)
-            asked.append(self._credit(group, services, rsu, usu, reasons, strange, index))
+            asked.append(self._credit(group, services, rsu, usu, reasons, refunds, strange, index))
         return tuple(asked), fingerprint
 
     # one service -----------------------------------------------------------------------------------
@@ -295,16 +353,20 @@ class CcrDecoder:
         rsu: Values | None,
         usus: Sequence[Values] | None,
         reasons: Sequence[int] | None,
+        refunds: Sequence[bytes] | None,
         strange: dict[int, bytes],
         index: int,
     ) -> ServiceCredit:
-        requested = None
+        requested, in_money = None, False
         if rsu is not None:
             total, sent, received, seconds, money, specific = self._take_rsu(rsu)
-            other = money if money is not None else specific
-            if other is not None:
-                strange[index] = other
-            requested = ServiceUnits(_octets(total, sent, received), seconds, None, other is not None)
+            octets = _octets(total, sent, received)
+            if money is None and specific is None:
+                requested = ServiceUnits(octets, seconds)
+            else:
+                requested = with_other_units(octets, seconds, money, specific, is_wish=True)
+                in_money = requested.is_money_only
+                strange[index] = specific if money is None else money
         used: tuple[ServiceUnits, ...] = ()
         if usus is not None:
             reports = []
@@ -312,11 +374,22 @@ class CcrDecoder:
                 total, sent, received, seconds, money, specific, in_usu = self._take_usu(usu)
                 if reasons is None:
                     reasons = in_usu
-                other = money is not None or specific is not None
-                reports.append(ServiceUnits(_octets(total, sent, received), seconds, None, other))
+                octets = _octets(total, sent, received)
+                if money is None and specific is None:
+                    reports.append(ServiceUnits(octets, seconds))
+                else:
+                    reports.append(with_other_units(octets, seconds, money, specific, is_wish=False))
+                    in_money = in_money or (requested is None and money is not None)
             used = tuple(reports)
+            in_money = in_money and all(units.is_money_only for units in used)
         return ServiceCredit(
-            group, tuple(services) if services else (), requested, used, reasons[0] if reasons else None
+            group,
+            tuple(services) if services else (),
+            requested,
+            used,
+            reasons[0] if reasons else None,
+            in_money,
+            _content_of_vendor_avp(refunds[0]) if refunds else b"",
         )
 
     # who -------------------------------------------------------------------------------------------
@@ -366,6 +439,16 @@ def _check_lengths(session_id: bytes, host: str, realm: str, context: str) -> No
     for code, name in ((264, host), (296, realm), (461, context)):
         if len(name) > MAX_NAME_OCTETS:
             raise InvalidAvpValue(f"AVP {code} has at most {MAX_NAME_OCTETS} characters here", _text(code, name))
+
+
+def _content_of_vendor_avp(avp: bytes) -> bytes:
+    return avp[VENDOR_HEADER_OCTETS : int.from_bytes(avp[5:8], "big")]
+
+
+def _currency_of(asked: tuple[ServiceCredit, ...]) -> str:
+    """The first currency that amounts of a request are in."""
+    named = (credit.requested.currency for credit in asked if credit.requested is not None)
+    return next((currency for currency in named if currency), "")
 
 
 def _octets(total: int | None, sent: int | None, received: int | None) -> int | None:

@@ -8,6 +8,8 @@ from struct import Struct as Packer
 
 from diameter_ocs.charging.request import CreditOutcome, Outcome
 from diameter_ocs.gy.decode import CreditControlRequest
+from diameter_ocs.gy.encode_event import event_parts, refused_event_parts
+from diameter_ocs.gy.units import cc_money, currency_code, specific_units, unit_avp
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 from diameter_ocs.wire.definition import pack_avp
@@ -18,6 +20,8 @@ M = 0x40000000
 VM = 0xC0000000
 VENDOR_3GPP = 10415
 MAX_ERROR_MESSAGE = 200
+THRESHOLD_CODES = {UnitType.OCTETS: 869, UnitType.SECONDS: 868, UnitType.EVENTS: 1226}
+"""Volume-, Time- and Unit-Quota-Threshold (TS 32.299 §7.2)."""
 
 _HEADER = Packer(">5I").pack
 _U32 = Packer(">III").pack
@@ -68,8 +72,14 @@ class CcaEncoder:
         if code != ResultCode.SUCCESS:
             if outcome.detail:
                 parts.append(pack_avp(281, 0, False, outcome.detail[:MAX_ERROR_MESSAGE].encode()))
+            if request.event is not None:
+                parts.append(refused_event_parts(request, outcome, encode_credit))
             if request.is_command_level:
                 parts.append(_failed_at_command_level(request, verdict))
+            elif request.event is not None:
+                parts.append(_failed(request, outcome))
+        elif request.event is not None:
+            parts.append(event_parts(request, outcome, encode_credit, _command_level))
         elif request.is_command_level:
             parts.append(_command_level(outcome.credits[0]))
         else:
@@ -106,8 +116,8 @@ def _terms(credit: CreditOutcome) -> bytes:
     terms = b""
     if credit.final is not None:
         terms = _FINAL(430, M | 20, 449, M | 12, credit.final)
-    if credit.threshold is not None:
-        kind = 869 if credit.unit is UnitType.OCTETS else 868
+    if credit.threshold is not None and credit.unit in THRESHOLD_CODES:
+        kind = THRESHOLD_CODES[credit.unit]
         terms += _VENDOR_U32(kind, VM | 16, VENDOR_3GPP, min(credit.threshold, 0xFFFFFFFF))
     if credit.holding_seconds is not None:
         terms += _VENDOR_U32(871, VM | 16, VENDOR_3GPP, credit.holding_seconds)
@@ -115,9 +125,13 @@ def _terms(credit: CreditOutcome) -> bytes:
 
 
 def _granted(unit: UnitType, units: int) -> bytes:
-    """Granted-Service-Unit with CC-Total-Octets or CC-Time."""
+    """Granted-Service-Unit with CC-Total-Octets, CC-Time, CC-Service-Specific-Units, or CC-Money of the account."""
     if unit is UnitType.OCTETS:
         return _GSU_OCTETS(431, M | 24, 421, M | 16, units)
+    if unit is UnitType.EVENTS:
+        return pack_avp(431, 0, True, specific_units(units))
+    if unit is UnitType.MONEY:
+        return pack_avp(431, 0, True, cc_money(units, ""))
     return _GSU_SECONDS(431, M | 20, 420, M | 12, units)
 
 
@@ -141,16 +155,29 @@ def _failed(request: CreditControlRequest, outcome: Outcome) -> bytes:
         if credit.verdict is Verdict.RATING_FAILED:
             group = _U32(432, M | 12, credit.rating_group or 0)
             return pack_avp(279, 0, True, pack_avp(456, 0, True, group))
-        if credit.verdict is Verdict.UNIT_TYPE_UNSUPPORTED and index in request.strange_units:
-            unit = pack_avp(437, 0, True, request.strange_units[index])
+        if credit.verdict is Verdict.UNIT_TYPE_UNSUPPORTED:
+            unit = pack_avp(437, 0, True, _unit_in_vain(request, index))
             return pack_avp(279, 0, True, pack_avp(456, 0, True, unit))
+        if credit.verdict is Verdict.CURRENCY_UNKNOWN:
+            return pack_avp(279, 0, True, currency_code(request.currency))
     return b""
+
+
+def _unit_in_vain(request: CreditControlRequest, index: int) -> bytes:
+    """The AVP of the unit type that has no price."""
+    if index in request.strange_units:
+        return request.strange_units[index]
+    asked = request.session or request.event
+    wish = asked.credits[index].requested if asked is not None else None
+    return unit_avp(wish) if wish is not None else b""
 
 
 def _failed_at_command_level(request: CreditControlRequest, verdict: Verdict) -> bytes:
     """The same for units that stand in no group: the unit, or an example of the id that was missing."""
-    if verdict is Verdict.UNIT_TYPE_UNSUPPORTED and 0 in request.strange_units:
-        return pack_avp(279, 0, True, pack_avp(437, 0, True, request.strange_units[0]))
+    if verdict is Verdict.UNIT_TYPE_UNSUPPORTED:
+        return pack_avp(279, 0, True, pack_avp(437, 0, True, _unit_in_vain(request, 0)))
     if verdict is Verdict.RATING_FAILED:
         return pack_avp(279, 0, True, _U32(432, M | 12, 0))
+    if verdict is Verdict.CURRENCY_UNKNOWN:
+        return pack_avp(279, 0, True, currency_code(request.currency))
     return b""

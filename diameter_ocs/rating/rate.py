@@ -5,16 +5,55 @@ from msgspec import Struct
 from diameter_ocs.values.money import divide_up
 
 
+class CallTerms(Struct, frozen=True, gc=False):
+    """What a call costs beyond its price per step (such as 60/1: the first minute whole, then by the second).
+
+    connect_micros: once, with the first unit. first_units, next_units: units are counted as one first
+    step and then started further steps. minimum_micros: what a call with any unit costs at least.
+    """
+
+    connect_micros: int
+    first_units: int
+    next_units: int
+    minimum_micros: int = 0
+
+    def billed_units(self, units: int) -> int:
+        """Units that are paid for when `units` were used."""
+        if units <= self.first_units:
+            return self.first_units if units > 0 else 0
+        return self.first_units + divide_up(units - self.first_units, self.next_units) * self.next_units
+
+    def most_units(self, billed: int) -> int:
+        """How many units may be used when `billed` are paid for."""
+        if billed < self.first_units:
+            return 0
+        return self.first_units + (billed - self.first_units) // self.next_units * self.next_units
+
+
 class Rate(Struct, frozen=True, gc=False):
-    """A price per step: 20,000 micro-units per 1,000,000 octets is 0.02 per MB."""
+    """A price per step: 20,000 micro-units per 1,000,000 octets is 0.02 per MB.
+
+    call None: units are counted in steps of `step_units`. With call terms they are counted as those say,
+    and the price of a part of a step is rounded up once, on the whole.
+    """
 
     step_units: int
     step_micros: int
+    call: CallTerms | None = None
 
 
 def price_of(rate: Rate, units: int) -> int:
-    """Micro-units for a running total of `units`."""
+    """Micro-units for a running total of `units`; nothing for none."""
+    if rate.call is not None:
+        return _price_of_call(rate, rate.call, units)
     return divide_up(units, rate.step_units) * rate.step_micros
+
+
+def _price_of_call(rate: Rate, call: CallTerms, units: int) -> int:
+    if units <= 0:
+        return 0
+    usage = divide_up(call.billed_units(units) * rate.step_micros, rate.step_units)
+    return max(call.connect_micros + usage, call.minimum_micros)
 
 
 def price_of_report(rate: Rate, priced_before: int, units: int) -> int:
@@ -27,8 +66,20 @@ def price_of_report(rate: Rate, priced_before: int, units: int) -> int:
 
 def units_affordable(rate: Rate, priced_before: int, amount_micros: int, wanted: int) -> int:
     """How many of `wanted` units the amount pays for; what is left of a paid step is free."""
+    if rate.call is not None:
+        return _affordable_in_call(rate, rate.call, priced_before, amount_micros, wanted)
     steps_paid = divide_up(priced_before, rate.step_units)
     if rate.step_micros == 0:
         return wanted
     more_steps = max(amount_micros, 0) // rate.step_micros
     return min(wanted, (steps_paid + more_steps) * rate.step_units - priced_before)
+
+
+def _affordable_in_call(rate: Rate, call: CallTerms, priced_before: int, amount_micros: int, wanted: int) -> int:
+    budget = price_of(rate, priced_before) + max(amount_micros, 0)
+    if price_of(rate, max(priced_before, 1)) > budget:
+        return 0
+    if rate.step_micros == 0:
+        return wanted
+    billed = (budget - call.connect_micros) * rate.step_units // rate.step_micros
+    return min(wanted, call.most_units(billed) - priced_before)

@@ -39,6 +39,8 @@ class SweptStore(Protocol):
 
     async def forget_sessions(self, at_ms: int, limit: int) -> int: ...
 
+    async def forget_kept(self, at_ms: int, limit: int) -> int: ...
+
     async def totals(self) -> StoreTotals: ...
 
 
@@ -146,12 +148,16 @@ class Sweeper:
         return outcome.verdict
 
     async def _forget(self, at_ms: int) -> int:
+        """Closed sessions and outcomes of events that nobody has to remember any more; how many sessions."""
         forgotten = 0
         while forgotten < FORGOTTEN_PER_SWEEP:
             deleted = await self._store.forget_sessions(at_ms, FORGOTTEN_TOGETHER)
             forgotten += deleted
             self.forgotten += deleted
             if deleted < FORGOTTEN_TOGETHER:
+                break
+        for _ in range(FORGOTTEN_PER_SWEEP // FORGOTTEN_TOGETHER):
+            if await self._store.forget_kept(at_ms, FORGOTTEN_TOGETHER) < FORGOTTEN_TOGETHER:
                 break
         return forgotten
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from diameter_ocs.charging.decision import Kept
 from diameter_ocs.charging.session import Answer, Session, SessionStatus
 from diameter_ocs.errors import StoreError, StoreUnavailable
 from diameter_ocs.ledger.account import Subscriber
@@ -31,6 +32,7 @@ class MemoryStore:
         self._identities: dict[Identity, SubscriberRef] = {}
         self._sessions: dict[str, Session] = {}
         self._entries: dict[str, list[Entry]] = {}
+        self._kept: dict[tuple[str, str], Kept] = {}
 
     async def open(self) -> None:
         assert not self._is_open, "open already"
@@ -46,7 +48,9 @@ class MemoryStore:
         ids = set(wanted.accounts)
         ids.update(ref.account_id for ref in identities.values())
         ids.update(session.account_id for session in sessions.values())
-        return Loaded(identities, sessions, {each: self._accounts[each] for each in ids if each in self._accounts})
+        kept = {at: each for at, each in self._kept.items() if each.key in wanted.kept_keys} if wanted.kept_keys else {}
+        found = {each: self._accounts[each] for each in ids if each in self._accounts}
+        return Loaded(identities, sessions, found, kept)
 
     async def commit(self, writes: Sequence[AccountWrite]) -> frozenset[str]:
         self._require_open()
@@ -72,6 +76,13 @@ class MemoryStore:
         over = self._expired(SessionStatus.CLOSED, at_ms)[:limit]
         for session in over:
             del self._sessions[session.session_id]
+        return len(over)
+
+    async def forget_kept(self, at_ms: int, limit: int) -> int:
+        self._require_open()
+        over = [at for at, each in self._kept.items() if each.expires_ms <= at_ms][:limit]
+        for at in over:
+            del self._kept[at]
         return len(over)
 
     async def account_ids(self, after: str = "", limit: int = 1000) -> Sequence[str]:
@@ -183,6 +194,7 @@ class MemoryStore:
         self._identities.update(write.new_identities)
         self._sessions.update((session.session_id, session) for session in write.sessions)
         self._entries.setdefault(write.account_id, []).extend(write.entries)
+        self._kept.update(((write.account_id, each.key), each) for each in write.kept)
 
     def _expired(self, status: SessionStatus, at_ms: int) -> list[Session]:
         self._require_open()

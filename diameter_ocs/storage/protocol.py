@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from diameter_ocs.charging.decision import Kept
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.ledger.account import Account, Subscriber
 from diameter_ocs.ledger.journal import Entry
@@ -17,6 +18,7 @@ class Wanted(Struct, frozen=True):
     identities: Collection[Identity] = ()
     session_ids: Collection[str] = ()
     accounts: Collection[str] = ()
+    kept_keys: Collection[str] = ()
 
 
 class VersionedAccount(Struct, frozen=True):
@@ -28,11 +30,13 @@ class VersionedAccount(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True):
-    """Records found. Every account named by a found identity or session is in `accounts` too."""
+    """Records found. Every account named by a found identity or session is in `accounts` too, not those of `kept`."""
 
     identities: dict[Identity, SubscriberRef]
     sessions: dict[str, Session]
     accounts: dict[str, VersionedAccount]
+    kept: dict[tuple[str, str], Kept] = {}
+    """By account_id and key."""
 
 
 class AccountWrite(Struct, frozen=True):
@@ -52,6 +56,8 @@ class AccountWrite(Struct, frozen=True):
     new_identities: tuple[tuple[Identity, SubscriberRef], ...] = ()
     sessions: tuple[Session, ...] = ()
     entries: tuple[Entry, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    """Written over what has the same key in this account."""
 
 
 class SessionRef(Struct, frozen=True):
@@ -100,6 +106,9 @@ class Store(Protocol):
 
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
         """Delete closed sessions whose `expires_ms` is at or before `at_ms`; how many were deleted."""
+
+    async def forget_kept(self, at_ms: int, limit: int) -> int:
+        """Delete what was kept until `at_ms` or earlier; how many were deleted."""
 
     async def account_ids(self, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Ids in ascending order behind `after`: for listing and audit, page by page."""

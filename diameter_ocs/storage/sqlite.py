@@ -98,6 +98,9 @@ class SqliteStore:
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
         return await self._writer.run(write.forget_sessions, at_ms, limit)
 
+    async def forget_kept(self, at_ms: int, limit: int) -> int:
+        return await self._writer.run(write.forget_kept, at_ms, limit)
+
     async def account_ids(self, after: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._reader.run(read.account_ids, after, limit)
 

@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from msgspec import Raw
 from msgspec.json import encode
 
+from diameter_ocs.charging.decision import Kept
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.ledger.account import Subscriber
 from diameter_ocs.ledger.journal import Entry
@@ -55,7 +57,19 @@ def load(db: sqlite3.Connection, wanted: Wanted) -> Loaded:
         ids.update(ref.account_id for ref in identities.values())
         ids.update(session.account_id for session in sessions.values())
         accounts = _accounts(db, ids)
-    return Loaded(identities, sessions, accounts)
+        kept = _kept(db, wanted.kept_keys)
+    return Loaded(identities, sessions, accounts, kept)
+
+
+def _kept(db: sqlite3.Connection, keys: Collection[str]) -> dict[tuple[str, str], Kept]:
+    if not keys:
+        return {}
+    sql = (
+        "SELECT account_id, request_key, fingerprint, outcome, expires_ms FROM json_each(?) AS wanted"
+        " CROSS JOIN outcomes ON request_key = wanted.value"
+    )
+    rows = db.execute(sql, (encode(list(keys)).decode(),)).fetchall()
+    return {(row[0], row[1]): Kept(row[1], row[2], Raw(row[3]), row[4]) for row in rows}
 
 
 def _named_subscribers(db: sqlite3.Connection, names: list[tuple[str, str]]) -> Iterator[Any]:

@@ -65,6 +65,12 @@ CREATE_ENTRY = Statement(
     " postings, outcome, reason) VALUES {rows}",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
+WRITE_KEPT = Statement(
+    "INSERT INTO outcomes (request_key, account_id, fingerprint, outcome, expires_ms) VALUES {rows}"
+    " ON CONFLICT (request_key, account_id) DO UPDATE SET"
+    " fingerprint = excluded.fingerprint, outcome = excluded.outcome, expires_ms = excluded.expires_ms",
+    "(?, ?, ?, ?, ?)",
+)
 _INSERT_SESSION = (
     "INSERT INTO sessions (session_id, account_id, status, due_ms, expires_ms, last_ms, state) VALUES {rows}"
     " ON CONFLICT (session_id) DO UPDATE SET "
@@ -96,6 +102,7 @@ class Rows(Struct):
     open_sessions: list[Row] = field(default_factory=list)
     closed_sessions: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
+    kept: list[Row] = field(default_factory=list)
 
 
 def rows_of(writes: Iterable[AccountWrite]) -> Rows:
@@ -111,6 +118,9 @@ def rows_of(writes: Iterable[AccountWrite]) -> Rows:
             (rows.open_sessions if is_open else rows.closed_sessions).append(_session_row(session))
         for entry in write.entries:
             rows.entries.append(entry_row(entry))
+        for kept in write.kept:
+            content = str(kept.content, "utf-8")
+            rows.kept.append((kept.key, write.account_id, kept.fingerprint, content, kept.expires_ms))
     return rows
 
 
@@ -162,6 +172,7 @@ def _write(db: sqlite3.Connection, rows: Rows) -> bool:
         and _write_open_sessions(db, rows.open_sessions)
         and WRITE_SESSION.run(db, rows.closed_sessions) == len(rows.closed_sessions)
         and CREATE_ENTRY.run(db, rows.entries) == len(rows.entries)
+        and WRITE_KEPT.run(db, rows.kept) == len(rows.kept)
     )
 
 
@@ -223,6 +234,15 @@ def forget_sessions(db: sqlite3.Connection, at_ms: int, limit: int) -> int:
     sql = (
         "DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM sessions"
         " WHERE status = 'closed' AND due_ms <= ? ORDER BY due_ms LIMIT ?)"
+    )
+    return db.execute(sql, (at_ms, limit)).rowcount
+
+
+def forget_kept(db: sqlite3.Connection, at_ms: int, limit: int) -> int:
+    """Delete outcomes and debits of one-time events whose time is over."""
+    sql = (
+        "DELETE FROM outcomes WHERE (request_key, account_id) IN"
+        " (SELECT request_key, account_id FROM outcomes WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?)"
     )
     return db.execute(sql, (at_ms, limit)).rowcount
 

@@ -12,6 +12,11 @@ def divide_up(amount: int, by: int) -> int:
     return -(-amount // by)
 
 
+def share_of(amount: int, part: int, whole: int) -> int:
+    """What `part` of `whole` equal units have of an amount, rounded towards minus infinity."""
+    return amount * part // whole
+
+
 def parse_money(text: str | int | Decimal) -> int:
     """'0.02' as 20,000 micro-units. Raises ValueError for more than six decimals, floats, words, and too much."""
     if isinstance(text, bool | float):

@@ -129,9 +129,9 @@ def test_a_free_group_is_granted_without_money_and_kept_on_record():
 
 def test_units_that_have_no_price_here():
     line = Line(money(1_000_000))
-    assert only(line.initial(ServiceCredit(10, (), ServiceUnits(other=True)))).verdict is Verdict.UNIT_TYPE_UNSUPPORTED
+    assert only(line.initial(ServiceCredit(10, (), ServiceUnits(events=5)))).verdict is Verdict.UNIT_TYPE_UNSUPPORTED
     line = Line(money(1_000_000))
-    assert only(line.initial(ServiceCredit(10, (), ServiceUnits(octets=MB, other=True)))).granted == MB
+    assert only(line.initial(ServiceCredit(10, (), ServiceUnits(octets=MB, events=5)))).granted == MB
 
 
 def test_offer_that_ends_sessions_refuses_the_whole_session():

@@ -9,7 +9,7 @@ from diameter_ocs.errors import SchemaTooNew, StoreCorrupt, StoreError
 from diameter_ocs.storage.migrations import Migration, packaged_migrations, split_statements
 from diameter_ocs.storage.sqlite import SqliteStore
 
-NEXT = len(packaged_migrations()) + 1
+NEXT = packaged_migrations()[-1].number + 1
 EXTRA = Migration(
     NEXT, f"{NEXT:03d}_extra.sql", "CREATE TABLE extra (n INTEGER) STRICT;\nINSERT INTO extra VALUES (1);\n"
 )

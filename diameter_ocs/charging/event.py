@@ -1,0 +1,431 @@
+"""One-time events: debit at once, refund, check a balance, tell a price (RFC 8506 §6; TS 32.299 IEC).
+
+An event has no session. What it changed is remembered beside the account: its outcome, so that a repeat gets
+the same answer, and what its debit took from which bucket, so that it can be refunded once. Pure.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from hashlib import sha256
+from typing import NoReturn
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+from diameter_ocs.charging.decide import Terms, offer_of
+from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
+from diameter_ocs.charging.quota import MS_PER_SECOND, affordable, is_unit_supported, money_rule, units_of
+from diameter_ocs.charging.request import CreditOutcome, EventResult, Outcome, ServiceCredit, ServiceUnits
+from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
+from diameter_ocs.ledger.book import Book
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.rating.catalogue import DATA, EMERGENCY, Catalogue, GroupRule, Offer, Treatment
+from diameter_ocs.rating.rate import price_of, price_of_report
+from diameter_ocs.values.identity import Identity
+from diameter_ocs.values.money import share_of
+from diameter_ocs.values.units import UnitType
+from diameter_ocs.values.verdict import Verdict
+
+REFERENCE_OCTETS = 16
+NO_WISH = ServiceUnits()
+
+
+class Action(IntEnum):
+    """Requested-Action (RFC 8506 §8.41)."""
+
+    DIRECT_DEBITING = 0
+    REFUND_ACCOUNT = 1
+    CHECK_BALANCE = 2
+    PRICE_ENQUIRY = 3
+
+
+ENTRY_KIND = {Action.DIRECT_DEBITING: "event_debit", Action.REFUND_ACCOUNT: "event_refund"}
+
+
+class EventRequest(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A CCR with CC-Request-Type EVENT_REQUEST; see SessionRequest for what has the same name there."""
+
+    session_id: str
+    request_number: int
+    action: Action
+    fingerprint: int
+    service_context: str
+    origin_host: str
+    origin_realm: str
+    identities: tuple[Identity, ...] = ()
+    credits: tuple[ServiceCredit, ...] = ()
+    rated_as: str = DATA
+
+    @property
+    def key(self) -> str:
+        """What tells a repeat: Session-Id and CC-Request-Number (RFC 8506 §9.4 keeps both for an event)."""
+        return f"event {self.request_number} {self.session_id}"
+
+    @property
+    def changes_balances(self) -> bool:
+        return self.action in ENTRY_KIND
+
+    def remembered_keys(self) -> tuple[str, ...]:
+        """Everything that must be looked up before it can be decided."""
+        if not self.changes_balances:
+            return ()
+        return (self.key, *(reference_key(credit.refund) for credit in self.credits if credit.refund))
+
+
+class Part(Struct, frozen=True, array_like=True, gc=False):
+    """What a debit took from one bucket: `amount` in its unit, for `units` of the service."""
+
+    bucket_id: str
+    unit: UnitType
+    amount: int
+    units: int
+
+
+class Debit(Struct, frozen=True, gc=False):
+    """A debit that may be refunded: whose it was, and what it took. used: it was refunded."""
+
+    rating_group: int | None
+    unit: UnitType
+    parts: tuple[Part, ...]
+    used: bool = False
+
+    @property
+    def units(self) -> int:
+        return sum(part.units for part in self.parts)
+
+
+_encode = Encoder().encode
+_debit = Decoder(Debit)
+
+
+def reference_key(reference: bytes) -> str:
+    """Under which a debit is remembered for its refund."""
+    return f"debit {reference.hex()}"
+
+
+class _Refused(Exception):
+    """The event as a whole: nothing of it happens."""
+
+    def __init__(self, verdict: Verdict, detail: str, at: int = 0) -> None:
+        super().__init__(detail)
+        self.verdict = verdict
+        self.detail = detail
+        self.at = at
+
+
+def decide_event(
+    request: EventRequest,
+    account: Account,
+    subscriber: Subscriber,
+    kept: Mapping[str, Kept],
+    terms: Terms,
+    at_ms: int,
+) -> Decision:
+    """Answer an event of a known subscriber. kept: what is remembered under request.remembered_keys()."""
+    earlier = kept.get(request.key) if request.changes_balances else None
+    if earlier is not None and earlier.expires_ms > at_ms:
+        if earlier.fingerprint == request.fingerprint:
+            return Decision(decode_outcome(earlier.content))
+        return refuse(Verdict.REPEAT_CONTRADICTS, "Session-Id and CC-Request-Number were used for another event")
+    try:
+        return _Event(request, account, subscriber, kept, terms, at_ms).decide()
+    except _Refused as refused:
+        return Decision(_refusal(request, refused))
+
+
+def tell_price(request: EventRequest, offer: Offer | None, catalogue: Catalogue) -> Outcome:
+    """PRICE_ENQUIRY: what the units would cost by tariff. No balance is looked at."""
+    try:
+        return _priced(request, offer, catalogue)
+    except _Refused as refused:
+        return _refusal(request, refused)
+
+
+def offer_for_enquiry(catalogue: Catalogue, rated_as: str) -> Offer | None:
+    """What somebody who is not known is told the prices of."""
+    offer = catalogue.offers.get(catalogue.enquiry_offer)
+    return offer.part(rated_as) if offer is not None else None
+
+
+def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue) -> Outcome:
+    cost, wanted, unit = 0, 0, UnitType.EVENTS
+    for index, credit in enumerate(request.credits or (ServiceCredit(None),)):
+        rule = _rule_of(offer, credit, index)
+        if rule.treatment in _VERDICT_OF:
+            raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
+        if rule.rate is None and not rule.treatment.costs_nothing:
+            raise _Refused(Verdict.RATING_FAILED, f"{rule.name} has no price in money", index)
+        units = _wanted(rule, credit, index)
+        wanted, unit = wanted + units, rule.unit
+        if rule.rate is not None:
+            cost += price_of(rule.rate, units)
+    of_one = wanted == 1 and unit is UnitType.EVENTS
+    return Outcome(event=EventResult(catalogue.currency, cost, UNIT_NAMES.get(request.rated_as, "") if of_one else ""))
+
+
+UNIT_NAMES = {"sms": "message", "mms": "message"}
+"""Cost-Unit of one event, where people have a name for it."""
+_VERDICT_OF = {Treatment.BARRED: Verdict.SERVICE_DENIED, Treatment.NOT_INCLUDED: Verdict.GROUP_NOT_ALLOWED}
+
+
+def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int) -> GroupRule:
+    rule = offer.rule_for(credit.rating_group, credit.service_identifiers) if offer is not None else None
+    if credit.in_money and offer is not None:
+        return money_rule(rule)
+    if rule is None:
+        raise _Refused(Verdict.RATING_FAILED, "no tariff for this service", index)
+    return rule
+
+
+def _wanted(rule: GroupRule, credit: ServiceCredit, index: int) -> int:
+    """Units that an event is about; the default of its rule when it names none (centralised units)."""
+    wish = credit.requested or NO_WISH
+    if not is_unit_supported(wish, rule.unit):
+        raise _Refused(Verdict.UNIT_TYPE_UNSUPPORTED, f"{rule.name} is charged in {rule.unit.value}", index)
+    return units_of(wish, rule.unit) or rule.quota.default_units
+
+
+def _refusal(request: EventRequest, refused: _Refused) -> Outcome:
+    """One verdict for all; the credit that it is about carries it too, the others nothing."""
+    answers = tuple(
+        CreditOutcome(
+            credit.rating_group,
+            credit.service_identifiers,
+            refused.verdict if index == refused.at else Verdict.SUCCESS,
+        )
+        for index, credit in enumerate(request.credits)
+    )
+    return Outcome(refused.verdict, answers, refused.detail)
+
+
+class _Event:
+    """One event being decided on a book of its own."""
+
+    def __init__(
+        self,
+        request: EventRequest,
+        account: Account,
+        subscriber: Subscriber,
+        kept: Mapping[str, Kept],
+        terms: Terms,
+        at_ms: int,
+    ) -> None:
+        self.request = request
+        self.account = account
+        self.subscriber = subscriber
+        self.kept = kept
+        self.rules = terms.rules
+        self.catalogue = terms.catalogue
+        self.offer = offer_of(terms.catalogue, subscriber, request.rated_as)
+        self.at_ms = at_ms
+        self.book = Book(account)
+        self.book.expire(at_ms)
+        self.remembered: list[Kept] = []
+        self.references: list[bytes] = []
+        self.cost_micros = 0
+
+    def decide(self) -> Decision:
+        """Raises _Refused, and then nothing has happened."""
+        action = self.request.action
+        if action is Action.PRICE_ENQUIRY:
+            return Decision(_priced(self.request, self.offer, self.catalogue))
+        if action is Action.CHECK_BALANCE:
+            return Decision(self._check())
+        if action is Action.REFUND_ACCOUNT:
+            answers = tuple(self._refund(index, credit) for index, credit in enumerate(self.request.credits))
+            return self._commit(answers)
+        self._require_service()
+        return self._debit()
+
+    # debit ---------------------------------------------------------------------------------------
+
+    def _require_service(self) -> None:
+        is_active = self.account.status is Status.ACTIVE and self.subscriber.status is Status.ACTIVE
+        if not is_active and self.request.rated_as != EMERGENCY:
+            raise _Refused(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
+        if self.offer is None:
+            raise _Refused(
+                Verdict.RATING_FAILED,
+                f"offer {self.subscriber.offer!r} has no tariff for {self.request.rated_as}",
+            )
+
+    def _debit(self) -> Decision:
+        answers = tuple(self._debit_one(index, credit) for index, credit in enumerate(self.request.credits))
+        if all(answer.verdict is Verdict.NOT_CHARGED for answer in answers):
+            return Decision(Outcome(Verdict.NOT_CHARGED, answers, "the service is not charged"))
+        return self._commit(answers)
+
+    def _debit_one(self, index: int, credit: ServiceCredit) -> CreditOutcome:
+        key = (credit.rating_group, credit.service_identifiers)
+        rule = _rule_of(self.offer, credit, index)
+        if rule.treatment in _VERDICT_OF:
+            raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
+        self._require_currency(credit, index)
+        wanted = _wanted(rule, credit, index)
+        if rule.treatment is Treatment.NOT_CHARGED:
+            self.references.append(b"")
+            return CreditOutcome(*key, Verdict.NOT_CHARGED)
+        if rule.treatment is Treatment.FREE:
+            self.book.free(wanted, credit.rating_group)
+            self.references.append(b"")
+            return CreditOutcome(*key, granted=wanted, unit=rule.unit, used=wanted)
+        parts = self._take(rule, credit, wanted)
+        got = sum(part.units for part in parts)
+        if got < wanted and not (got and rule.is_partial_allowed):
+            raise _Refused(Verdict.CREDIT_LIMIT_REACHED, f"not enough credit for {wanted} {rule.unit.value}", index)
+        self.cost_micros += sum(part.amount for part in parts if part.unit is UnitType.MONEY)
+        self.references.append(self._remember(index, Debit(credit.rating_group, rule.unit, parts)))
+        return CreditOutcome(*key, granted=got, unit=rule.unit, used=got)
+
+    def _take(self, rule: GroupRule, credit: ServiceCredit, wanted: int) -> tuple[Part, ...]:
+        """Debit up to `wanted` units in spend order, priced as one whole."""
+        parts, priced = [], 0
+        for bucket, units in affordable(self.book, rule, self._group(credit), 0, wanted, self.at_ms):
+            amount = units
+            if bucket.unit is UnitType.MONEY:
+                assert rule.rate is not None
+                amount = price_of_report(rule.rate, priced, units)
+                priced += units
+            self.book.debit(bucket.bucket_id, amount, credit.rating_group, units)
+            parts.append(Part(bucket.bucket_id, bucket.unit, amount, units))
+        return tuple(parts)
+
+    def _group(self, credit: ServiceCredit) -> int:
+        """The group that buckets are matched against."""
+        if credit.rating_group is not None:
+            return credit.rating_group
+        default = self.offer.default_rating_group if self.offer is not None else None
+        return -1 if default is None else default
+
+    def _require_currency(self, credit: ServiceCredit, index: int) -> None:
+        wish = credit.requested
+        if wish is not None and wish.currency and wish.currency != self.account.currency:
+            raise _Refused(
+                Verdict.CURRENCY_UNKNOWN, f"the account is in {self.account.currency}, not in {wish.currency}", index
+            )
+
+    def _remember(self, index: int, debit: Debit) -> bytes:
+        """Keep a debit for its refund; what the gateway has to name then. Unique, and not to be guessed by accident."""
+        request = self.request
+        text = f"{self.account.account_id} {self.account.last_seq} {index} {request.key} {request.fingerprint}"
+        reference = sha256(text.encode()).digest()[:REFERENCE_OCTETS]
+        self._keep(reference_key(reference), 0, Raw(_encode(debit)), self.rules.refund_retention_seconds)
+        return reference
+
+    def _keep(self, key: str, fingerprint: int, content: Raw, seconds: int) -> None:
+        self.remembered.append(Kept(key, fingerprint, content, self.at_ms + seconds * MS_PER_SECOND))
+
+    # refund --------------------------------------------------------------------------------------
+
+    def _refund(self, index: int, credit: ServiceCredit) -> CreditOutcome:
+        self._require_currency(credit, index)
+        if not credit.refund:
+            return self._refund_by_tariff(index, credit)
+        key = reference_key(credit.refund)
+        kept = self.kept.get(key)
+        if kept is None or kept.expires_ms <= self.at_ms:
+            self._refuse_refund("the reference was never given for this account, or is too old", index)
+        if any(each.key == key for each in self.remembered):
+            self._refuse_refund("the reference comes twice", index)
+        debit = _debit.decode(kept.content)
+        if debit.used:
+            self._refuse_refund("the reference was used before", index)
+        units = self._refunded(credit, debit, index)
+        used = Debit(debit.rating_group, debit.unit, debit.parts, used=True)
+        self.remembered.append(Kept(key, 0, Raw(_encode(used)), kept.expires_ms))
+        return CreditOutcome(credit.rating_group, credit.service_identifiers, granted=units, unit=debit.unit)
+
+    def _refunded(self, credit: ServiceCredit, debit: Debit, index: int) -> int:
+        """Give back as many units as are asked for, or all: the last that were taken first."""
+        units = units_of(credit.requested or NO_WISH, debit.unit) or debit.units
+        if units > debit.units:
+            self._refuse_refund(f"only {debit.units} {debit.unit.value} were debited under this reference", index)
+        left, is_back = units, False
+        for part in reversed(debit.parts):
+            back = min(left, part.units)
+            if back and self.book.has(part.bucket_id):
+                self._credit(part, back)
+                is_back = True
+            left -= back
+        if not is_back:
+            self._refuse_refund("what was debited came from credit that has expired since", index)
+        return units
+
+    def _credit(self, part: Part, units: int) -> None:
+        """Give back `units` of one part: never more than it took."""
+        amount = share_of(part.amount, units, part.units)
+        self.book.add(Bucket(part.bucket_id, part.unit, amount))
+        if part.unit is UnitType.MONEY:
+            self.cost_micros += amount
+
+    def _refund_by_tariff(self, index: int, credit: ServiceCredit) -> CreditOutcome:
+        """Without a reference: what the units cost today, where the offer allows that."""
+        rule = _rule_of(self.offer, credit, index)
+        if not rule.is_refund_free:
+            self._refuse_refund("a refund needs the Refund-Information of its debit", index)
+        units = _wanted(rule, credit, index)
+        bucket = self.book.last_resort(rule.unit, self._group(credit), rule.rate is not None)
+        if bucket is None:
+            self._refuse_refund("the account has no bucket that the refund could go to", index)
+        amount = units
+        if bucket.unit is UnitType.MONEY:
+            assert rule.rate is not None
+            amount = price_of(rule.rate, units)
+            self.cost_micros += amount
+        self.book.add(Bucket(bucket.bucket_id, bucket.unit, amount))
+        return CreditOutcome(credit.rating_group, credit.service_identifiers, granted=units, unit=rule.unit)
+
+    def _refuse_refund(self, why: str, index: int) -> NoReturn:
+        raise _Refused(Verdict.REFUND_UNKNOWN, why, index)
+
+    # check and commit ----------------------------------------------------------------------------
+
+    def _check(self) -> Outcome:
+        """CHECK_BALANCE: could all of it be debited now? Tried on a book that is thrown away."""
+        self._require_service()
+        balance = self._money()
+        missing = [index for index, credit in enumerate(self.request.credits) if not self._has_enough(index, credit)]
+        return Outcome(event=EventResult(self.account.currency, balance_micros=balance, is_enough=not missing))
+
+    def _has_enough(self, index: int, credit: ServiceCredit) -> bool:
+        rule = _rule_of(self.offer, credit, index)
+        if rule.treatment in _VERDICT_OF:
+            raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
+        self._require_currency(credit, index)
+        wanted = _wanted(rule, credit, index)
+        if rule.treatment.costs_nothing:
+            return True
+        return sum(part.units for part in self._take(rule, credit, wanted)) == wanted
+
+    def _money(self) -> int:
+        """Money that is there and promised to nobody."""
+        usable = [
+            bucket
+            for bucket in self.book.buckets()
+            if bucket.unit is UnitType.MONEY
+            and bucket.valid_from_ms <= self.at_ms
+            and not bucket.is_expired(self.at_ms)
+        ]
+        return sum(bucket.available for bucket in usable)
+
+    def _commit(self, answers: tuple[CreditOutcome, ...]) -> Decision:
+        request = self.request
+        event = EventResult(self.account.currency, self.cost_micros, references=tuple(self.references))
+        outcome = Outcome(credits=answers, event=event)
+        raw = encode_outcome(outcome)
+        self._keep(request.key, request.fingerprint, raw, self.rules.event_retention_seconds)
+        after = self.book.account()
+        entry = Entry(
+            after.account_id,
+            after.last_seq,
+            self.at_ms,
+            ENTRY_KIND[request.action],
+            tuple(self.book.postings),
+            self.subscriber.subscriber_id,
+            request.session_id,
+            request.request_number,
+            raw,
+            reason=request.rated_as,
+            fingerprint=request.fingerprint,
+        )
+        return Decision(outcome, after, entry=entry, kept=tuple(self.remembered))
