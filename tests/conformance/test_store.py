@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from diameter_ocs.charging.decision import Kept
 from diameter_ocs.charging.request import RequestType
 from diameter_ocs.charging.session import Answer, Session, SessionStatus
 from diameter_ocs.errors import StoreError, StoreUnavailable
@@ -430,3 +431,51 @@ async def test_loads_during_commits_see_whole_commits(store: Store) -> None:
             await store.commit([AccountWrite(each, number, account(each)) for each in ids])
         seen.set()
     assert await version(store, "acc-0") == 21
+
+
+# what is kept of events --------------------------------------------------------------------------
+
+
+def kept(key: str, expires_ms: int = 1000, fingerprint: int = 7, text: str = "success") -> Kept:
+    return Kept(key, fingerprint, outcome(text), expires_ms)
+
+
+async def put_kept(store: Store, account_id: str, *records: Kept, version: int = 1) -> None:
+    write = AccountWrite(account_id, version, account(account_id), kept=records)
+    assert await store.commit([write]) == frozenset()
+
+
+async def test_what_is_kept_is_found_by_key_and_account(store: Store) -> None:
+    await with_accounts(store, "acc-1", "acc-2")
+    await put_kept(store, "acc-1", kept("event 0 s"), kept("debit ff"))
+    await put_kept(store, "acc-2", kept("event 0 s", text="credit_limit_reached"))
+    loaded = await store.load(Wanted(identities=[identity_of("acc-1")], kept_keys=["event 0 s", "event 1 s"]))
+    assert loaded.kept[("acc-1", "event 0 s")] == kept("event 0 s")
+    assert loaded.kept[("acc-2", "event 0 s")].content == kept("x", text="credit_limit_reached").content
+    assert len(loaded.kept) == 2
+    assert set(loaded.accounts) == {"acc-1"}
+
+
+async def test_what_is_kept_is_written_over(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    await put_kept(store, "acc-1", kept("debit ff"))
+    await put_kept(store, "acc-1", kept("debit ff", text="success2", expires_ms=2000), version=2)
+    loaded = await store.load(Wanted(kept_keys=["debit ff"]))
+    assert loaded.kept == {("acc-1", "debit ff"): kept("debit ff", text="success2", expires_ms=2000)}
+
+
+async def test_a_stale_write_keeps_nothing(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    write = AccountWrite("acc-1", 9, account("acc-1"), kept=(kept("event 0 s"),))
+    assert await store.commit([write]) == {"acc-1"}
+    assert (await store.load(Wanted(kept_keys=["event 0 s"]))).kept == {}
+
+
+async def test_what_is_over_is_forgotten_page_by_page(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    await put_kept(store, "acc-1", *(kept(f"event {n} s", expires_ms=1000 + n) for n in range(5)))
+    assert await store.forget_kept(1003, 3) == 3
+    assert await store.forget_kept(1003, 3) == 1
+    assert await store.forget_kept(1003, 3) == 0
+    loaded = await store.load(Wanted(kept_keys=[f"event {n} s" for n in range(5)]))
+    assert [key for _, key in loaded.kept] == ["event 4 s"]

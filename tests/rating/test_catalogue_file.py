@@ -5,7 +5,7 @@ import pytest
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.rating.catalogue import Treatment
 from diameter_ocs.rating.catalogue_file import parse_catalogue
-from diameter_ocs.rating.rate import Rate
+from diameter_ocs.rating.rate import CallTerms, Rate
 from diameter_ocs.server.resources import config_dir
 from tests.support.charging import CATALOGUE_TEXT, catalogue
 
@@ -68,4 +68,63 @@ def test_mistakes(old, new, told):
     assert old in CATALOGUE_TEXT
     found = problems(CATALOGUE_TEXT.replace(old, new, 1))
     assert all(line.startswith("shop.toml: ") for line in found)
+    assert any(told in line for line in found), found
+
+
+SERVICES = """
+[[offers.standard.groups]]
+service = "voice"
+default = true
+rating_groups = [10]
+price = "0.09"
+per = "60 s"
+connect_fee = "0.05"
+first_step = "60 s"
+next_step = "1 s"
+minimum_charge = "0.10"
+quota = "seconds"
+[[offers.standard.groups]]
+service = "voice"
+direction = "terminating"
+rating_groups = [11]
+treatment = "free"
+quota = "seconds"
+"""
+
+
+def with_services(text: str = SERVICES) -> str:
+    return CATALOGUE_TEXT.replace("[offers.bundle]", text + "[offers.bundle]")
+
+
+def test_services_have_rules_of_their_own():
+    offer = parse_catalogue(with_services(), "shop.toml").offers["standard"]
+    voice, terminating = offer.part("voice"), offer.part("voice/terminating")
+    assert voice.rule_for(10, ()).rate == Rate(60, 90_000, CallTerms(50_000, 60, 1, 100_000))
+    assert offer.part("data").rule_for(10, ()).rate == Rate(1_000_000, 20_000)
+    assert voice.rule_for(None, ()) is voice.rule_for(None, (5,)) is voice.rule_for(10, ())
+    assert (voice.rule_for(20, ()), voice.rule_for(11, ())) == (None, None)
+    assert terminating.rule_for(11, ()).treatment is Treatment.FREE
+    assert terminating.rule_for(None, ()) is voice.rule_for(10, ())
+    assert offer.part("voice/originating") is voice
+    assert offer.part("sms") is None
+    assert offer.part("emergency").rule_for(None, ()).treatment is Treatment.FREE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("rating_groups = [11]", "rating_groups = [11]\ndefault = true\nprice = '1'\nper = 1", "has no price"),
+        ('service = "voice"\ndirection', "direction", "data has no direction"),
+        ('direction = "terminating"', 'direction = "up"', "direction"),
+        ('price = "0.09"\nper = "60 s"', "", "belong to a price"),
+        ('next_step = "1 s"', "next_step = 0", "at least 1 unit"),
+        ('direction = "terminating"\nrating_groups = [11]', "rating_groups = [10]", "already served"),
+        ('direction = "terminating"', "default = true", "may be its default"),
+        ('version = "test"', 'version = "test"\nenquiry_offer = "none"', "no [offers.none]"),
+    ],
+)
+def test_mistakes_in_services(old, new, told):
+    text = with_services()
+    assert old in text
+    found = problems(text.replace(old, new, 1))
     assert any(told in line for line in found), found

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diameter_ocs.rating.rate import Rate, price_of, price_of_report, units_affordable
+from diameter_ocs.rating.rate import CallTerms, Rate, price_of, price_of_report, units_affordable
 
-rates = st.builds(Rate, st.integers(1, 10**7), st.integers(0, 10**6))
+calls = st.builds(CallTerms, st.integers(0, 10**6), st.integers(1, 10**4), st.integers(1, 10**4), st.integers(0, 10**7))
+rates = st.builds(Rate, st.integers(1, 10**7), st.integers(0, 10**6), st.one_of(st.none(), calls))
 units = st.integers(0, 10**10)
 
 
@@ -18,6 +19,37 @@ def test_the_rest_of_a_paid_step_is_free():
     rate = Rate(1_000_000, 20_000)
     assert price_of_report(rate, 1, 999_999) == 0
     assert units_affordable(rate, 1, 0, 5_000_000) == 999_999
+
+
+def test_a_call_of_60_and_1():
+    """0.09 a minute, the first one whole, the others by the second, 0.05 to set it up."""
+    rate = Rate(60, 90_000, CallTerms(50_000, 60, 1))
+    assert [price_of(rate, used) for used in (0, 1, 60, 61, 120)] == [0, 140_000, 140_000, 141_500, 230_000]
+    assert [units_affordable(rate, 0, amount, 1000) for amount in (139_999, 140_000, 141_499, 141_500)] == [
+        0,
+        60,
+        60,
+        61,
+    ]
+    assert units_affordable(rate, 1, 0, 1000) == 59
+
+
+def test_a_part_of_a_step_is_rounded_up_once():
+    """0.10 a minute by the second: a third of a second's price is never lost nor charged thrice."""
+    rate = Rate(60, 100_000, CallTerms(0, 1, 1))
+    assert [price_of(rate, used) for used in (1, 2, 3, 60)] == [1667, 3334, 5000, 100_000]
+
+
+def test_a_minimum_charge():
+    rate = Rate(60, 60_000, CallTerms(0, 1, 1, minimum_micros=20_000))
+    assert [price_of(rate, used) for used in (0, 1, 20, 21)] == [0, 20_000, 20_000, 21_000]
+    assert units_affordable(rate, 0, 19_999, 100) == 0
+    assert units_affordable(rate, 0, 20_000, 100) == 20
+
+
+@given(rates)
+def test_nothing_costs_nothing(rate):
+    assert price_of(rate, 0) == 0
 
 
 @given(rates, st.lists(st.integers(0, 10**8), max_size=20))

@@ -6,7 +6,20 @@ from msgspec import structs
 from diameter_ocs.wire.codec import decode_message
 from diameter_ocs.wire.dictionary import default_dictionary
 from diameter_ocs.wire.header import read_header
-from tests.support.ocs import MB, PGW, account_of, add_line, code_of, data, gateway, groups, money, running_ocs, value
+from tests.support.ocs import (
+    MB,
+    PGW,
+    account_of,
+    add_line,
+    bucket_of,
+    code_of,
+    data,
+    gateway,
+    groups,
+    money,
+    running_ocs,
+    value,
+)
 from tests.support.vectors import VECTORS, octets_of
 from tests.support.wire_peer import WirePeer
 
@@ -31,21 +44,12 @@ REACTIONS = {
     "bad_avp_not_allowed": (5008, "000001af40000014000001a44000000c00000001"),
 }
 FRAMING_LOST = ("bad_length_not_multiple_of_4", "bad_length_below_header")
-NOT_OFFERED = {
-    "sms_ccr_e_debit": 5012,
-    "sms_ccr_e_refund": 5012,
-    "ccr_e_balance": 5012,
-    "ccr_e_price": 5012,
-    "ims_ccr_i": 5031,
-}
-"""One-time events and IMS sessions are not part of this release: refused in order, nothing is charged."""
 
 
 @pytest.fixture
 async def node(tmp_path):
     async with running_ocs(tmp_path) as made:
         await add_line(made, "acc-1", data(100 * MB), money(1_000_000))
-        await add_line(made, "acc-sms", money(1_000_000), msisdn="99955500102", imsi="001010000000102")
         yield made
 
 
@@ -89,10 +93,73 @@ def second():
     return structs.replace(PGW, origin_host=PGW.origin_host.replace("pgw01", "pgw02"))
 
 
-@pytest.mark.parametrize("name", NOT_OFFERED)
-async def test_what_this_release_does_not_offer_is_refused_in_order(node, name):
+def shape(avps):
+    """Names of all AVPs, with what is inside of them, but without what differs from node to node."""
+    optional = {"Direct-Debiting-Failure-Handling", "Remaining-Balance"}
+    return [(avp.name, shape(avp.children)) for avp in avps if avp.name not in optional]
+
+
+def answer_like(name):
+    return decode_message(octets_of(name), default_dictionary())
+
+
+async def test_messages_as_events(node):
+    """One is debited at once and refunded once, however often either is asked for; no session is left."""
     async with gateway(node) as peer:
-        assert code_of(await peer.ask(octets_of(name))) == NOT_OFFERED[name]
+        for _ in range(2):
+            answer = await peer.ask(octets_of("sms_ccr_e_debit"))
+            expected = shape(answer_like("sms_cca_e_debit").avps)
+            assert [each for each in shape(answer.avps) if each[0] != "Cost-Information"] == expected
+            assert (await bucket_of(node, "money")).remaining == 930_000
+        reference = value(groups(answer)[0], "Refund-Information")
+        refund = octets_of("sms_ccr_e_refund")
+        token = bytes.fromhex("0badcafe00000001")
+        assert code_of(await peer.ask(refund.replace(b";9;2", b";9;9"))) == 5031
+        ours = refund_of(refund, token, reference)
+        for _ in range(2):
+            answer = await peer.ask(ours)
+            assert code_of(answer) == 2001
+            assert value(groups(answer)[0], "Granted-Service-Unit", "CC-Service-Specific-Units") == 1
+            assert (await bucket_of(node, "money")).remaining == 1_000_000
+    assert (await account_of(node)).open_sessions == 0
+
+
+def refund_of(message, token, reference):
+    """The same message with another reference, which is longer."""
+    more = len(reference) - len(token)
+    avp = message.index(token) - 12
+    length = 12 + len(reference)
+    message = message[: avp + 5] + length.to_bytes(3, "big") + message[avp + 8 :]
+    outer = message.index(bytes.fromhex("000001c84000"))
+    old = int.from_bytes(message[outer + 5 : outer + 8], "big")
+    message = message[: outer + 5] + (old + more).to_bytes(3, "big") + message[outer + 8 :]
+    message = message.replace(token, reference)
+    return message[:1] + len(message).to_bytes(3, "big") + message[4:]
+
+
+@pytest.mark.parametrize("name", ["balance", "price"])
+async def test_balance_and_price(node, name):
+    """The answers of the examples; nothing moves."""
+    before = await account_of(node)
+    async with gateway(node) as peer:
+        answer = await peer.ask(octets_of(f"ccr_e_{name}"))
+    expected = answer_like(f"cca_e_{name}")
+    assert shape(answer.avps) == shape(expected.avps)
+    assert value(answer, "Check-Balance-Result") == value(expected, "Check-Balance-Result")
+    told = answer.first("Cost-Information")
+    assert (told and told.raw) == (told and expected.first("Cost-Information").raw)
+    assert await account_of(node) == before
+
+
+async def test_a_call(node):
+    """60 s are asked for, reserved with the connect fee, and granted in CC-Time."""
+    async with gateway(node) as peer:
+        answer = await peer.ask(octets_of("ims_ccr_i"))
+    assert code_of(answer) == 2001
+    assert value(groups(answer)[0], "Granted-Service-Unit", "CC-Time") == 60
+    assert value(groups(answer)[0], "Service-Identifier") == 1
+    bucket = await bucket_of(node, "money")
+    assert (bucket.remaining, bucket.reserved) == (1_000_000, 140_000)
 
 
 async def test_a_session_of_example_messages(node):

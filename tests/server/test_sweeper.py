@@ -30,6 +30,7 @@ class Store:
     def __init__(self) -> None:
         self.due: dict[str, int] = {}
         self.old = 0
+        self.old_events = 0
         self.fails = False
         self.countings = 0
         self.swept_clean = asyncio.Event()
@@ -44,6 +45,11 @@ class Store:
             self.swept_clean.set()
         deleted = min(self.old, limit)
         self.old -= deleted
+        return deleted
+
+    async def forget_kept(self, at_ms: int, limit: int) -> int:
+        deleted = min(self.old_events, limit)
+        self.old_events -= deleted
         return deleted
 
     async def totals(self) -> StoreTotals:

@@ -6,6 +6,7 @@ from typing import Any
 TEXT = """
 version = "every-treatment"
 currency = "EUR"
+enquiry_offer = "standard"
 [quota.data]
 default = "10 MB"
 minimum = "1 MB"
@@ -20,6 +21,19 @@ minimum = "10 s"
 maximum = "1 h"
 validity = "30 min"
 threshold_percent = 10
+[quota.call]
+unit = "seconds"
+default = "60 s"
+minimum = "10 s"
+maximum = "10 min"
+validity = "1 h"
+threshold_percent = 10
+[quota.messages]
+unit = "events"
+default = 1
+minimum = 1
+maximum = 100
+validity = "1 h"
 [offers.standard]
 default_rating_group = 10
 [[offers.standard.groups]]
@@ -50,6 +64,65 @@ rating_groups = [60]
 price = "0.01"
 per = "10 s"
 quota = "time"
+[[offers.standard.groups]]
+rating_groups = [70]
+treatment = "not charged"
+quota = "data"
+[[offers.standard.groups]]
+service = "sms"
+default = true
+rating_groups = [100]
+service_identifiers = [1]
+price = "0.07"
+per = 1
+quota = "messages"
+[[offers.standard.groups]]
+service = "sms"
+rating_groups = [101]
+treatment = "free"
+quota = "messages"
+[[offers.standard.groups]]
+service = "sms"
+rating_groups = [102]
+treatment = "barred"
+quota = "messages"
+[[offers.standard.groups]]
+service = "sms"
+rating_groups = [103]
+treatment = "not charged"
+quota = "messages"
+[[offers.standard.groups]]
+service = "sms"
+rating_groups = [104]
+price = "0.07"
+per = 1
+quota = "messages"
+partial_events = true
+refund_without_reference = true
+[[offers.standard.groups]]
+service = "voice"
+default = true
+all_others = true
+price = "0.09"
+per = "60 s"
+connect_fee = "0.05"
+first_step = "60 s"
+next_step = "1 s"
+quota = "call"
+[[offers.standard.groups]]
+service = "voice"
+direction = "terminating"
+default = true
+all_others = true
+treatment = "free"
+quota = "call"
+[[offers.standard.groups]]
+service = "voice"
+direction = "forwarded"
+all_others = true
+price = "0.01"
+per = "1 s"
+quota = "call"
 [offers.nameless]
 [[offers.nameless.groups]]
 rating_groups = [10]

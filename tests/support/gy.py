@@ -21,11 +21,21 @@ VENDOR_3GPP = 10415
 FAILED_AVP, PROXY_INFO = 279, 284
 GROUPS = {456, 431, 430, 437, 446, 434, 260, PROXY_INFO, FAILED_AVP}
 CREDIT, GRANT, FINAL = 456, 431, 430
+COST, MONEY, UNIT_VALUE, CHECK_BALANCE_RESULT = 423, 413, 445, 422
 ALLOWED = {
-    0: {263, 268, 264, 296, 258, 416, 415, 419, 456, 431, 430, 448, 281, 279, 284, 427, 418, 278},
-    CREDIT: {431, 439, 432, 448, 268, 430, (VENDOR_3GPP, 868), (VENDOR_3GPP, 869), (VENDOR_3GPP, 871)},
-    GRANT: {420, 421},
+    0: {
+        *(263, 268, 264, 296, 258, 416, 415, 419, 456, 431, 430, 448, 281, 279, 284, 427, 418, 278),
+        *(COST, CHECK_BALANCE_RESULT, (VENDOR_3GPP, 2021)),
+    },
+    CREDIT: {
+        *(431, 439, 432, 448, 268, 430),
+        *((VENDOR_3GPP, 868), (VENDOR_3GPP, 869), (VENDOR_3GPP, 871), (VENDOR_3GPP, 1226), (VENDOR_3GPP, 2022)),
+    },
+    GRANT: {420, 421, 417, MONEY},
     FINAL: {449, 434},
+    COST: {UNIT_VALUE, 425, 424},
+    MONEY: {UNIT_VALUE, 425},
+    UNIT_VALUE: {447, 429},
 }
 """AVPs with the M bit that gateways know, by the group they stand in: RFC 8506 §3.2, TS 32.299 §6.4.3 and §7.2."""
 ONCE = {263: "Session-Id", 268: "Result-Code", 264: "Origin-Host", 296: "Origin-Realm", 258: "Auth-Application-Id"}
@@ -98,7 +108,10 @@ def assert_digestible(request: bytes, answer: bytes) -> None:
     if code == 2001:
         _assert_credits(asked, said)
     else:
-        assert not of(said, CREDIT) + of(said, GRANT), "a refusal grants nothing"
+        named = of(said, CREDIT)
+        assert not named or of(asked, 416)[0].number == EVENT, "only a refused event says which service it was"
+        granted = [grant for credit in named for grant in of(credit.members, GRANT)]
+        assert not granted + of(said, GRANT), "a refusal grants nothing"
 
 
 def _assert_header(request: bytes, answer: bytes) -> None:
@@ -119,6 +132,8 @@ def _assert_known(avps: Sequence[Raw], parent: int) -> None:
 
 def _assert_credits(asked: Sequence[Raw], said: Sequence[Raw]) -> None:
     wanted, given = of(asked, CREDIT), of(said, CREDIT)
+    if of(said, CHECK_BALANCE_RESULT) or (of(said, COST) and not given):
+        return
     assert [_ids(each) for each in given] == [_ids(each) for each in wanted], "one answer per MSCC, with its ids"
     if wanted:
         assert not of(said, GRANT), "quota belongs into the MSCC"
@@ -141,7 +156,10 @@ def _assert_credit(members: Sequence[Raw]) -> None:
         return
     assert code.number == 2001
     (grant,) = grants
-    amounts = [each.number for each in grant.members]
+    amounts = [
+        of(each.members, UNIT_VALUE)[0].members[0].number if each.code == MONEY else each.number
+        for each in grant.members
+    ]
     assert len(amounts) == 1
     assert amounts[0] > 0
     assert all(each.number <= amounts[0] for each in thresholds)

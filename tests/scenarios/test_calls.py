@@ -1,0 +1,222 @@
+"""Calls (SCUR) and messages with reservation (ECUR) over the wire, also as Kamailio's ims_charging writes them."""
+
+import pytest
+
+from diameter_ocs.ledger.account import Bucket, Status
+from diameter_ocs.recharge.commands import SetAccountStatus
+from diameter_ocs.values.units import UnitType
+from tests.support.gy import INITIAL, TERMINATION, UPDATE, Line, group_codes
+from tests.support.ocs import code_of, data, groups, money, mscc, value
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+IMS = "ext.01.001.8.32260@3gpp.org"
+SMS = "32274@3gpp.org"
+ORIGINATING, TERMINATING, FORWARDING = 0, 1, 2
+RESERVED_FOR_A_MINUTE = 140_000
+"""0.05 to set up and 0.09 for the first minute."""
+
+
+def ims(*more, role=ORIGINATING):
+    node = [] if role is None else [("Role-Of-Node", role)]
+    return "Service-Information", [("IMS-Information", [*node, ("Node-Functionality", 6), *more])]
+
+
+def call(wants=60, used=None, *, group=200, services=(1,), reason=None):
+    """MSCC with CC-Time alone. wants None: no RSU; 0: an empty one."""
+    tree = []
+    if wants is not None:
+        tree.append(("Requested-Service-Unit", [("CC-Time", wants)] if wants else []))
+    if used is not None:
+        tree.append(("Used-Service-Unit", [("CC-Time", used)]))
+    tree += [("Service-Identifier", service) for service in services]
+    if group is not None:
+        tree.append(("Rating-Group", group))
+    if reason is not None:
+        tree.append(("Reporting-Reason", reason))
+    return "Multiple-Services-Credit-Control", tree
+
+
+class Call:
+    """A call as Kamailio's module writes it: the application named only inside Vendor-Specific-Application-Id,
+    accounting AVPs beside, the subscriber as SIP URI inside of Service-Information or as E.164."""
+
+    def __init__(self, line, name="call", **change):
+        self.session = line.session(name)
+        self.line = line
+        self.change = {"Service_Context_Id": IMS, "leave": ("Auth-Application-Id",)} | change
+        self.number = 0
+
+    async def ask(self, kind, *more):
+        self.number += 1
+        return await self.session.ask(
+            kind,
+            ("Vendor-Specific-Application-Id", [("Vendor-Id", 10415), ("Auth-Application-Id", 4)]),
+            ("Accounting-Record-Type", {INITIAL: 2, UPDATE: 3, TERMINATION: 4}[kind]),
+            ("Accounting-Record-Number", self.number - 1),
+            ("User-Name", f"{self.line.imsi}@ims.example.org"),
+            ("Multiple-Services-Indicator", 1),
+            *more,
+            **self.change,
+        )
+
+
+def granted(answer):
+    return [value(each, "Granted-Service-Unit", "CC-Time") for each in groups(answer)]
+
+
+async def test_a_call_in_slices(line):
+    """Connect fee once, first minute whole, then by the second; the bill does not depend on the slices."""
+    await line.open(money(10_000_000))
+    made = Call(line)
+    answer = await made.ask(INITIAL, call(60), ims())
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(200, 2001)], [60])
+    assert value(groups(answer)[0], "Service-Identifier") == 1
+    assert await line.buckets() == {"money": (10_000_000, RESERVED_FOR_A_MINUTE)}
+    answer = await made.ask(UPDATE, call(60, 55))
+    assert granted(answer) == [60]
+    assert await line.buckets() == {"money": (10_000_000 - 140_000, 55 * 1500)}
+    answer = await made.ask(UPDATE, call(60, 60))
+    assert await line.buckets() == {"money": (10_000_000 - 140_000 - 55 * 1500, 60 * 1500)}
+    answer = await made.ask(TERMINATION, call(None, 10), ("Termination-Cause", 1))
+    assert code_of(answer) == 2001
+    assert await line.buckets() == {"money": (10_000_000 - 50_000 - 125 * 1500, 0)}
+
+
+@pytest.mark.parametrize("report", [(), (call(None, 0),), (call(None),)])
+async def test_a_call_that_is_not_answered_costs_nothing(line, report):
+    """No usage, not even the connect fee."""
+    await line.open(money(10_000_000))
+    made = Call(line)
+    await made.ask(INITIAL, call(60), ims())
+    assert code_of(await made.ask(TERMINATION, *report)) == 2001
+    assert await line.buckets() == {"money": (10_000_000, 0)}
+
+
+async def test_less_money_than_a_minute(line):
+    """The first step cannot be paid: 4012. What pays for a bit more than it buys that, and it is final."""
+    await line.open(money(139_999))
+    answer = await Call(line, "poor").ask(INITIAL, call(60), ims())
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(200, 4012)], [None])
+    richer = await Line(line.node, line.peer).open(money(140_000 + 30 * 1500 + 1499))
+    made = Call(richer)
+    answer = await made.ask(INITIAL, call(120), ims())
+    assert granted(answer) == [90]
+    assert value(groups(answer)[0], "Final-Unit-Indication", "Final-Unit-Action") == 0
+    await made.ask(TERMINATION, call(None, 90))
+    assert await richer.buckets() == {"money": (1499, 0)}
+
+
+async def test_minutes_of_a_bundle(line):
+    """Seconds in a bucket go first and have no connect fee."""
+    await line.open(Bucket("minutes", UnitType.SECONDS, 100, priority=1), money(1_000_000))
+    made = Call(line)
+    assert granted(await made.ask(INITIAL, call(60), ims())) == [60]
+    await made.ask(TERMINATION, call(None, 60))
+    assert await line.buckets() == {"minutes": (40, 0), "money": (1_000_000, 0)}
+
+
+@pytest.mark.parametrize(
+    ("role", "cost"), [(ORIGINATING, 140_000), (TERMINATING, 0), (FORWARDING, 300_000), (None, 140_000), (7, 140_000)]
+)
+async def test_the_role_of_the_network_picks_the_rule(line, role, cost):
+    """Also at the end, where nobody says it any more."""
+    await line.open(money(1_000_000))
+    made = Call(line)
+    assert granted(await made.ask(INITIAL, call(30), ims(role=role))) == [30]
+    await made.ask(TERMINATION, call(None, 30))
+    assert await line.buckets() == {"money": (1_000_000 - cost, 0)}
+
+
+@pytest.mark.parametrize("sign", [("IMS-Emergency-Indicator", 1), ("Called-Party-Address", "urn:service:sos.police")])
+async def test_emergency_calls_are_free(line, sign):
+    """Without money, for a blocked account, and for nobody known."""
+    await line.open(money(0), offer="nameless")
+    await line.node.engine.execute(SetAccountStatus(line.account_id, Status.BLOCKED, "test"))
+    made = Call(line)
+    answer = await made.ask(INITIAL, call(0), ims(sign))
+    assert granted(answer) == [3600]
+    assert code_of(await made.ask(UPDATE, call(0, 3600))) == 2001
+    assert code_of(await made.ask(TERMINATION, call(None, 5))) == 2001
+    assert await line.buckets() == {"money": (0, 0)}
+    assert code_of(await Call(Line(line.node, line.peer)).ask(INITIAL, call(0), ims(sign))) == 4011
+
+
+async def test_names_inside_of_service_information(line):
+    """Kamailio puts the Subscription-Id there too."""
+    await line.open(money(1_000_000))
+    name, tree = ims()
+    subscription = ("Subscription-Id", [("Subscription-Id-Type", 0), ("Subscription-Id-Data", f"+{line.msisdn}")])
+    made = Call(line, leave=("Auth-Application-Id", "Subscription-Id"))
+    answer = await made.ask(INITIAL, call(60), (name, [subscription, *tree]))
+    assert granted(answer) == [60]
+
+
+async def test_groups_of_services_do_not_collide(line):
+    """Rating group 10 of data, of calls and of nothing at all in messages."""
+    await line.open(data(100_000_000), money(1_000_000))
+    await line.session("data").ask(INITIAL, mscc(10))
+    assert granted(await Call(line).ask(INITIAL, call(60, group=10, services=()), ims())) == [60]
+    message = await line.session("sms").ask(INITIAL, mscc(10), Service_Context_Id=SMS)
+    assert group_codes(message) == [(10, 5031)]
+    assert await line.buckets() == {"data-1": (100_000_000, 10_000_000), "money": (1_000_000, 140_000)}
+
+
+async def test_the_rule_of_the_start_holds(line):
+    """An update does not say the role again."""
+    await line.open(money(1_000_000))
+    made = Call(line)
+    await made.ask(INITIAL, call(60), ims(role=FORWARDING))
+    late = await made.ask(UPDATE, call(60, 20))
+    assert granted(late) == [60]
+    assert (await line.buckets())["money"] == (800_000, 600_000)
+
+
+# Messages with reservation ----------------------------------------------------------------------
+
+
+def messages(wants=None, used=None, **more):
+    tree = mscc(100, wants=None, services=(1,), **more)[1]
+    if wants is not None:
+        tree.insert(0, ("Requested-Service-Unit", [("CC-Service-Specific-Units", wants)]))
+    if used is not None:
+        tree.insert(0, ("Used-Service-Unit", [("CC-Service-Specific-Units", used)]))
+    return "Multiple-Services-Credit-Control", tree
+
+
+@pytest.mark.parametrize("delivered", [None, 0, 2, 3])
+async def test_messages_to_several_recipients(line, delivered):
+    """Reserve one for each, debit what was delivered, release the rest."""
+    await line.open(money(1_000_000))
+    session = line.session()
+    answer = await session.ask(INITIAL, messages(3), Service_Context_Id=SMS)
+    assert value(groups(answer)[0], "Granted-Service-Unit", "CC-Service-Specific-Units") == 3
+    assert await line.buckets() == {"money": (1_000_000, 210_000)}
+    more = () if delivered is None else (messages(used=delivered),)
+    assert code_of(await session.ask(TERMINATION, *more, Service_Context_Id=SMS)) == 2001
+    assert await line.buckets() == {"money": (1_000_000 - 70_000 * (delivered or 0), 0)}
+
+
+async def test_a_message_that_cannot_be_paid(line):
+    await line.open(money(69_999))
+    answer = await line.session().ask(INITIAL, messages(1), Service_Context_Id=SMS)
+    assert (code_of(answer), group_codes(answer)) == (2001, [(100, 4012)])
+    assert await line.buckets() == {"money": (69_999, 0)}
+
+
+async def test_an_amount_reserved_for_a_session(line):
+    """CC-Money in a session: the amount is reserved, granted, and debited as reported."""
+    await line.open(money(1_000_000))
+    session = line.session()
+
+    def euros(digits):
+        return [("CC-Money", [("Unit-Value", [("Value-Digits", digits), ("Exponent", -2)]), ("Currency-Code", 978)])]
+
+    answer = await session.ask(INITIAL, mscc(10, wants=euros(30)))
+    grant = groups(answer)[0].first("Granted-Service-Unit").first("CC-Money")
+    assert (value(grant, "Unit-Value", "Value-Digits"), value(grant, "Unit-Value", "Exponent")) == (3, -1)
+    assert await line.buckets() == {"money": (1_000_000, 300_000)}
+    report = ("Multiple-Services-Credit-Control", [("Used-Service-Unit", euros(21)), ("Rating-Group", 10)])
+    await session.ask(UPDATE, report)
+    assert await line.buckets() == {"money": (790_000, 0)}
+    assert granted(await session.ask(TERMINATION, mscc(10, wants=None, used=1_000_000))) == [None]
+    assert await line.buckets() == {"money": (770_000, 0)}
