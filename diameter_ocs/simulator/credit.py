@@ -1,7 +1,7 @@
 """What a simulated gateway says and hears, without AVPs: requests, answers and the books it keeps on them.
 
-Octets are the only unit here: a packet gateway counts traffic. `rating_group` None stands for a
-Multiple-Services-Credit-Control without Rating-Group, as Open5GS sends it.
+Units are octets, for a packet gateway counts traffic; for calls they are seconds, for events messages.
+`rating_group` None stands for a Multiple-Services-Credit-Control without Rating-Group, as Open5GS sends it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -70,6 +70,8 @@ class GroupAnswer(Struct, frozen=True):
     threshold: int = 0
     holding_seconds: int = 0
     final_action: int | None = None
+    reference: bytes = b""
+    """Refund-Information."""
 
 
 class Answer(Struct, frozen=True):
@@ -81,6 +83,10 @@ class Answer(Struct, frozen=True):
     result_code: int
     origin_host: str = ""
     groups: tuple[GroupAnswer, ...] = ()
+    has_enough: bool | None = None
+    """Check-Balance-Result."""
+    cost_micros: int | None = None
+    """Of Cost-Information."""
 
     def group(self, rating_group: int | None) -> GroupAnswer | None:
         """The part that answers a rating group, or None when the server left it out."""

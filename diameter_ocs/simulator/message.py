@@ -4,6 +4,7 @@ from diameter_ocs.errors import MessageError
 from diameter_ocs.simulator.credit import SUCCESS, Answer, GroupAnswer, Request
 from diameter_ocs.simulator.dialect import CREDIT_CONTROL, Dialect, Origin
 from diameter_ocs.simulator.packet_data import AvpTree
+from diameter_ocs.values.amount import micros_of
 from diameter_ocs.wire.codec import Avp, Message, decode_message, encode_avp, encode_message
 from diameter_ocs.wire.dictionary import default_dictionary
 from diameter_ocs.wire.header import PROXIABLE, REQUEST, Header
@@ -101,7 +102,21 @@ def read_answer(message: Message) -> Answer:
         result_code=code,
         origin_host=_text(message.first("Origin-Host")),
         groups=tuple(_group(mscc) for mscc in message.all("Multiple-Services-Credit-Control")),
+        has_enough=_enough(_number(message.first("Check-Balance-Result"))),
+        cost_micros=_cost(message.first("Cost-Information")),
     )
+
+
+def _enough(result: int | None) -> bool | None:
+    """ENOUGH_CREDIT is 0 (RFC 8506 §8.6)."""
+    return None if result is None else result == 0
+
+
+def _cost(information: Avp | None) -> int | None:
+    amount = information.first("Unit-Value") if information is not None else None
+    if amount is None:
+        return None
+    return micros_of(_number(amount.first("Value-Digits")) or 0, _number(amount.first("Exponent")) or 0)
 
 
 def _group(mscc: Avp) -> GroupAnswer:
@@ -110,19 +125,25 @@ def _group(mscc: Avp) -> GroupAnswer:
     return GroupAnswer(
         rating_group=_number(mscc.first("Rating-Group")),
         result_code=SUCCESS if code is None else code,
-        granted=_octets(granted) if granted else None,
+        granted=_units(granted) if granted else None,
         validity_seconds=_number(mscc.first("Validity-Time")),
-        threshold=_number(mscc.first("Volume-Quota-Threshold")) or 0,
+        threshold=_number(mscc.first("Volume-Quota-Threshold") or mscc.first("Time-Quota-Threshold")) or 0,
         holding_seconds=_number(mscc.first("Quota-Holding-Time")) or 0,
         final_action=_number(final.first("Final-Unit-Action")) if final else None,
+        reference=_octets(mscc.first("Refund-Information")),
     )
 
 
-def _octets(granted: Avp) -> int | None:
-    """CC-Total-Octets, or the sum of both directions where only those are granted."""
-    total = _number(granted.first("CC-Total-Octets"))
-    if total is not None:
-        return total
+def _octets(avp: Avp | None) -> bytes:
+    return avp.value if avp is not None and isinstance(avp.value, bytes) else b""
+
+
+def _units(granted: Avp) -> int | None:
+    """CC-Total-Octets, CC-Time or CC-Service-Specific-Units; or the sum of both directions where only those are."""
+    for name in ("CC-Total-Octets", "CC-Time", "CC-Service-Specific-Units"):
+        total = _number(granted.first(name))
+        if total is not None:
+            return total
     parts = [_number(granted.first(name)) for name in ("CC-Input-Octets", "CC-Output-Octets")]
     known = [part for part in parts if part is not None]
     return sum(known) if known else None

@@ -9,15 +9,33 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
+from diameter_ocs.charging.event import Action
 from diameter_ocs.simulator.connection import Address
 from diameter_ocs.simulator.credit import Reported, SessionBooks
-from diameter_ocs.simulator.dialect import DIALECTS, Origin
-from diameter_ocs.simulator.gateway import Gateway
+from diameter_ocs.simulator.dialect import Origin
+from diameter_ocs.simulator.event import EventSender
+from diameter_ocs.simulator.gateway import Gateway, NoAnswer
 from diameter_ocs.simulator.group import GroupPhase, Habits
 from diameter_ocs.simulator.live_session import LiveSession
-from diameter_ocs.simulator.scenario_file import NO_GROUP, Deed, Expectation, Scenario, Step, load_scenario
+from diameter_ocs.simulator.scenario_file import (
+    DIALECTS,
+    EVENTS,
+    NO_GROUP,
+    Deed,
+    Expectation,
+    Scenario,
+    Step,
+    load_scenario,
+)
+from diameter_ocs.values.money import format_money
 
 RECONNECT_SECONDS = 10.0
+ACTIONS = {
+    Deed.DEBIT: Action.DIRECT_DEBITING,
+    Deed.REFUND: Action.REFUND_ACCOUNT,
+    Deed.CHECK_BALANCE: Action.CHECK_BALANCE,
+    Deed.ASK_PRICE: Action.PRICE_ENQUIRY,
+}
 FIRST_NUMBER_BITS = 31
 """Session-Ids are unique for ever, also when two scenarios start in the same second (RFC 6733 §8.8)."""
 
@@ -112,6 +130,10 @@ class _Player:
             name: LiveSession(gateway, subscriber, number, dialect, habits)
             for number, (name, subscriber) in enumerate(scenario.sessions.items(), first)
         }
+        self.senders = {
+            name: EventSender(gateway, subscriber, number)
+            for number, (name, subscriber) in enumerate(scenario.sessions.items(), first)
+        }
         by_id = {live.session_id: live for live in self.sessions.values()}
         unknown = gateway.on_server_request
         gateway.on_server_request = lambda command, session_id, group: (
@@ -127,10 +149,14 @@ class _Player:
             passed = await self._do(step)
         except TimeoutError:
             return StepReport(number, str(step), False, (f"no connection within {RECONNECT_SECONDS:.0f} s",))
-        live = self.sessions.get(step.session)
+        except NoAnswer as error:
+            return StepReport(number, str(step), False, (str(error),))
+        live = None if step.deed in EVENTS else self.sessions.get(step.session)
         reasons = list(_group_mismatches(step.expect, live, passed)) if live is not None else []
         if live is not None:
             reasons += _session_mismatches(step.expect, live)
+        if step.deed in EVENTS:
+            reasons += _event_mismatches(step.expect, self.senders[step.session])
         resent = self.gateway.counters.resends - resent
         if step.expect.resent is not None and resent != step.expect.resent:
             reasons.append(f"{resent} requests were sent again, expected {step.expect.resent}")
@@ -143,6 +169,8 @@ class _Player:
             self.gateway.drop_connections()
         elif step.deed is Deed.RECONNECT:
             await self._reconnect()
+        elif step.deed in EVENTS:
+            await self.senders[step.session].send(ACTIONS[step.deed], step.units, step.group)
         else:
             return await self._do_in_session(step, self.sessions[step.session])
         return {}
@@ -171,7 +199,10 @@ class _Player:
             await live.end()
 
     def books(self) -> dict[str, dict[int | None, Reported]]:
-        return {live.session_id: dict(live.model.books.groups) for live in self.sessions.values()}
+        books = {live.session_id: dict(live.model.books.groups) for live in self.sessions.values()}
+        for sender in self.senders.values():
+            books |= sender.books
+        return books
 
     def totals(self) -> Iterator[GroupTotals]:
         for session_id, groups in self.books().items():
@@ -187,6 +218,27 @@ def _session_mismatches(expect: Expectation, live: LiveSession) -> Iterator[str]
         yield f"the result is {model.result_code}, expected {expect.result}"
     if expect.phase is not None and model.phase.value != expect.phase:
         yield f"the session is {model.phase.value}, expected {expect.phase}"
+
+
+def _event_mismatches(expect: Expectation, sender: EventSender) -> Iterator[str]:
+    answer = sender.last
+    assert answer is not None
+    if expect.result is not None and answer.result_code != expect.result:
+        yield f"the result is {answer.result_code}, expected {expect.result}"
+    if expect.enough is not None and answer.has_enough is not expect.enough:
+        yield f"the balance is {_enough(answer.has_enough)}, expected {_enough(expect.enough)}"
+    if expect.cost_micros is not None and answer.cost_micros != expect.cost_micros:
+        told = "nothing" if answer.cost_micros is None else format_money(answer.cost_micros)
+        yield f"it costs {told}, expected {format_money(expect.cost_micros)}"
+    for group, comparison in expect.granted.items():
+        found = answer.group(group)
+        granted = (found.granted if found is not None else None) or 0
+        if not comparison.holds(granted):
+            yield f"group {_name(group)} was granted {granted:,} units, expected {comparison}"
+
+
+def _enough(result: bool | None) -> str:
+    return "not told" if result is None else "enough" if result else "too little"
 
 
 def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int | None, int]) -> Iterator[str]:

@@ -28,12 +28,17 @@ from msgspec import Struct
 
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.simulator.credit import Subscriber
-from diameter_ocs.simulator.dialect import DIALECTS
+from diameter_ocs.simulator.dialect import DIALECTS as DATA_DIALECTS
+from diameter_ocs.simulator.dialect import Dialect
+from diameter_ocs.simulator.event import RATING_GROUP
+from diameter_ocs.simulator.voice import KAMAILIO
+from diameter_ocs.values.money import parse_money
 from diameter_ocs.values.units import UnitType, parse_quantity
 
+DIALECTS: Mapping[str, Dialect] = {**DATA_DIALECTS, KAMAILIO.name: KAMAILIO}
 TOP = ("name", "description", "dialect", "parallel", "overuse", "sessions", "step")
 SESSION = ("msisdn", "imsi")
-EXPECT = ("result", "groups", "granted", "final", "refused", "phase", "passed", "stopped", "resent")
+EXPECT = ("result", "groups", "granted", "final", "refused", "phase", "passed", "stopped", "resent", "enough", "cost")
 PHASES = ("open", "closed", "failed")
 COMPARISON = re.compile(r"\s*(>=|<=|==|>|<|=)?\s*(.+)")
 NO_GROUP = "none"
@@ -50,22 +55,38 @@ class Deed(Enum):
     DROP_CONNECTION = "drop_connection"
     RECONNECT = "reconnect"
     END = "end"
+    DEBIT = "debit"
+    REFUND = "refund"
+    CHECK_BALANCE = "check_balance"
+    ASK_PRICE = "ask_price"
 
 
 NEEDS: Mapping[Deed, tuple[str, ...]] = {
     Deed.START: ("session",),
-    Deed.USE: ("session", "octets"),
+    Deed.USE: ("session",),
     Deed.IDLE: ("session", "seconds"),
     Deed.WAIT_VALIDITY: ("session",),
     Deed.DROP_CONNECTION: (),
     Deed.RECONNECT: (),
     Deed.END: ("session",),
+    Deed.DEBIT: ("session",),
+    Deed.REFUND: ("session",),
+    Deed.CHECK_BALANCE: ("session",),
+    Deed.ASK_PRICE: ("session",),
 }
+EVENT_KEYS = ("units", "group", "lose_answer")
 MAY: Mapping[Deed, tuple[str, ...]] = {
     Deed.START: ("groups", "lose_answer"),
-    Deed.USE: ("lose_answer",),
+    Deed.USE: ("lose_answer", "octets", "seconds"),
     Deed.END: ("lose_answer",),
+    Deed.DEBIT: EVENT_KEYS,
+    Deed.REFUND: EVENT_KEYS,
+    Deed.CHECK_BALANCE: EVENT_KEYS,
+    Deed.ASK_PRICE: EVENT_KEYS,
 }
+
+
+EVENTS = frozenset({Deed.DEBIT, Deed.REFUND, Deed.CHECK_BALANCE, Deed.ASK_PRICE})
 
 
 class Comparison(Struct, frozen=True):
@@ -88,7 +109,8 @@ class Expectation(Struct, frozen=True):
     result: Result-Code of the last answer. groups: MSCC Result-Code by group. final: groups whose
     quota now has final units. refused: groups stopped, with the code. passed: octets let through by
     this step. phase: open, closed, failed. stopped: groups that no longer let traffic through.
-    resent: requests sent again with the T flag in this step.
+    resent: requests sent again with the T flag in this step. enough: result of a balance check.
+    cost_micros: what Cost-Information says.
     """
 
     result: int | None = None
@@ -100,11 +122,14 @@ class Expectation(Struct, frozen=True):
     refused: Mapping[int | None, int] = {}
     phase: str | None = None
     resent: int | None = None
+    enough: bool | None = None
+    cost_micros: int | None = None
 
 
 class Step(Struct, frozen=True):
-    """One thing the gateway does. octets by rating group, all flowing at the same time.
+    """One thing the gateway does. octets (seconds of a call) by rating group, all flowing at the same time.
 
+    units: messages of an event, in `group`.
     lose_answer: the connection breaks after the request has left and before its answer is read.
     """
 
@@ -113,6 +138,8 @@ class Step(Struct, frozen=True):
     groups: tuple[int | None, ...] = ()
     octets: Mapping[int | None, int] = {}
     seconds: int = 0
+    units: int = 1
+    group: int | None = RATING_GROUP
     lose_answer: bool = False
     expect: Expectation = Expectation()
 
@@ -120,6 +147,7 @@ class Step(Struct, frozen=True):
         parts = [self.deed.value.replace("_", " "), self.session]
         parts += [f"{octets:,} octets of group {_name(group)}" for group, octets in self.octets.items()]
         parts += [f"{self.seconds} s"] if self.deed is Deed.IDLE else []
+        parts += [f"{self.units} units of group {_name(self.group)}"] if self.deed in EVENTS else []
         return " ".join(filter(None, parts))
 
 
@@ -236,6 +264,8 @@ class _Parser:
         for key in NEEDS[deed]:
             if key not in row:
                 self.problem(f"{where}.{key}", f"is missing: '{deed.value}' needs it")
+        if deed is Deed.USE and not {"octets", "seconds"} & row.keys():
+            self.problem(f"{where}.octets", "is missing: 'use' needs it, or seconds for a call")
         session = row.get("session", "")
         if "session" in row and session not in sessions:
             known = tuple(map(str, sessions))
@@ -244,11 +274,19 @@ class _Parser:
             deed,
             session=str(session),
             groups=self._groups(f"{where}.groups", row.get("groups", [])),
-            octets={group: self._octets(f"{where}.octets", n) for group, n in self._by_group(where, row, "octets")},
-            seconds=self._seconds(f"{where}.seconds", row.get("seconds", 0)),
+            octets=self._flows(where, row) if deed is Deed.USE else {},
+            seconds=0 if deed is Deed.USE else self._seconds(f"{where}.seconds", row.get("seconds", 0)),
+            units=self._code(f"{where}.units", row.get("units", 1)) or 1,
+            group=self._group(f"{where}.group", row.get("group", RATING_GROUP)),
             lose_answer=self._flag(row, "lose_answer", f"{where}."),
             expect=self._expectation(f"{where}.expect", row.get("expect", {})),
         )
+
+    def _flows(self, where: str, row: Mapping[str, Any]) -> dict[int | None, int]:
+        """What flows, by rating group: octets or seconds."""
+        flows = {group: self._octets(f"{where}.octets", n) for group, n in self._by_group(where, row, "octets")}
+        seconds = self._by_group(where, row, "seconds")
+        return flows | {group: self._seconds(f"{where}.seconds", n) for group, n in seconds}
 
     def _expectation(self, where: str, table: object) -> Expectation:
         if not isinstance(table, dict):
@@ -268,7 +306,16 @@ class _Parser:
             refused=self._codes(where, table, "refused"),
             phase=phase if isinstance(phase, str) else None,
             resent=self._code(f"{where}.resent", table.get("resent")),
+            enough=self._flag(table, "enough", f"{where}.") if "enough" in table else None,
+            cost_micros=self._money(f"{where}.cost", table["cost"]) if "cost" in table else None,
         )
+
+    def _money(self, key: str, value: Any) -> int | None:
+        try:
+            return parse_money(value)
+        except ValueError as error:
+            self.problem(key, str(error))
+            return None
 
     # Values --------------------------------------------------------------------------------------
 

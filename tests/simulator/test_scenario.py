@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from diameter_ocs.demo.subscribers import seed
 from diameter_ocs.errors import ConfigurationError
-from diameter_ocs.simulator.conservation import differences
+from diameter_ocs.simulator.conservation import consumed_by_session, differences
 from diameter_ocs.simulator.scenario import run_scenario
 from diameter_ocs.simulator.scenario_file import load_scenario, parse_scenario
 from tests.simulator.support.stub_ocs import Ccr, Policy, StubOcs
+from tests.support.ocs import add_line, running_ocs
 
-SHIPPED = sorted((Path(__file__).parents[2] / "config" / "scenarios").glob("*.toml"))
+FOLDER = Path(__file__).parents[2] / "config" / "scenarios"
+OTHER_SERVICES = [FOLDER / f"{name}.toml" for name in ("balance-check", "sms-event", "sms-refund", "voice-call")]
+SHIPPED = sorted(set(FOLDER.glob("*.toml")) - set(OTHER_SERVICES))
 MB = 1_000_000
 BLOCKED = "001010000000119"
 
@@ -36,6 +40,52 @@ async def test_every_shipped_scenario_holds(file: Path) -> None:
     assert report.ok
     assert differences(report.books, ocs.consumed) == []
     assert json.loads(json.dumps(report.as_json()))["name"] == report.name
+
+
+@pytest.mark.parametrize("file", OTHER_SERVICES, ids=lambda path: path.stem)
+async def test_calls_and_events_hold_on_a_node(file: Path, tmp_path: Path) -> None:
+    """The stub knows only data: these play against a node with the demo's subscribers."""
+    async with running_ocs(tmp_path) as node:
+        await seed(node.engine, node.store, "EUR", node.clock.at_ms())
+        host, port = node.transport.addresses[0]
+        report = await run_scenario(file, [(host, port)])
+        assert [step for step in report.steps if not step.ok] == []
+        assert differences(report.books, await consumed_by_session(node.store)) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"do": "use"}, "step 1.octets: is missing"),
+        ({"do": "debit", "units": "three"}, "step 1.units"),
+        ({"do": "debit", "expect": {"cost": "cheap"}}, "step 1.expect.cost"),
+        ({"do": "check_balance", "expect": {"enough": 1}}, "must be true or false"),
+        ({"do": "refund", "group": "all"}, "step 1.group"),
+    ],
+)
+def test_mistakes_in_steps_of_calls_and_events(step: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_scenario(minimal(step=[{"session": "one", **step}]))
+    assert any(told in line for line in caught.value.problems), caught.value.problems
+
+
+async def test_events_that_do_not_hold_are_said_in_words(tmp_path: Path) -> None:
+    steps = [
+        {"do": "check_balance", "session": "one", "expect": {"enough": True, "result": 4010}},
+        {"do": "debit", "session": "one", "expect": {"cost": "0.07", "granted": {"100": "= 1"}}},
+    ]
+    async with running_ocs(tmp_path) as node:
+        await add_line(node)
+        host, port = node.transport.addresses[0]
+        report = await run_scenario(parse_scenario(minimal(step=steps)), [(host, port)])
+    assert report.steps[0].reasons == (
+        "the result is 2001, expected 4010",
+        "the balance is too little, expected enough",
+    )
+    assert report.steps[1].reasons == (
+        "it costs nothing, expected 0.07",
+        "group 100 was granted 0 units, expected = 1",
+    )
 
 
 def test_there_are_scenarios_to_run() -> None:
