@@ -59,7 +59,7 @@ class EventRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def key(self) -> str:
         """What tells a repeat: Session-Id and CC-Request-Number (RFC 8506 §9.4 keeps both for an event)."""
-        return f"event {self.request_number} {self.session_id}"
+        return event_key(self.session_id, self.request_number)
 
     @property
     def changes_balances(self) -> bool:
@@ -96,6 +96,11 @@ class Debit(Struct, frozen=True, gc=False):
 
 _encode = Encoder().encode
 _debit = Decoder(Debit)
+
+
+def event_key(session_id: str, request_number: int) -> str:
+    """Under which the outcome of an event is remembered for its repeats."""
+    return f"event {request_number} {session_id}"
 
 
 def reference_key(reference: bytes) -> str:

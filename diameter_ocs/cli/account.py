@@ -12,6 +12,7 @@ from diameter_ocs.cli.output import console, plain, print_json
 if TYPE_CHECKING:
     from diameter_ocs.config import Config
     from diameter_ocs.ledger.account import Bucket
+    from diameter_ocs.ledger.journal import Entry
     from diameter_ocs.storage.protocol import VersionedAccount
 
 app = typer.Typer(help="Accounts: balances, and the subscribers that spend them.", no_args_is_help=True)
@@ -69,9 +70,19 @@ def create(
 def show(
     context: typer.Context, account: AccountId, config: options.ConfigFile = None, as_json: options.AsJson = False
 ) -> None:
-    """Show an account: its buckets and its subscribers."""
+    """Show an account: its buckets, its subscribers and its latest one-time events."""
+    from diameter_ocs.cli.history import History, entry_facts
+
     loaded = node.settings(context, config)
-    _print(node.run(_load(loaded, account)), as_json)
+    found, events = node.run(_load_with_events(loaded, account))
+    if as_json:
+        from diameter_ocs.cli import views
+
+        print_json(views.account_facts(found) | {"latest_events": [entry_facts(entry) for entry in events]})
+        return
+    _print(found, as_json)
+    if events:
+        console().print(History(found.account).table(events, "Latest one-time events (UTC)"))
 
 
 @app.command("list")
@@ -205,6 +216,14 @@ async def _load(config: "Config", account_id: str) -> "VersionedAccount":
 
     async with node.opened(config) as store:
         return await lookup.account(store, account_id)
+
+
+async def _load_with_events(config: "Config", account_id: str) -> "tuple[VersionedAccount, list[Entry]]":
+    from diameter_ocs.cli import lookup
+
+    async with node.opened(config) as store:
+        found = await lookup.account(store, account_id)
+        return found, await lookup.latest_events(store, found)
 
 
 async def _credit(config: "Config", account_id: str, added: "tuple[Bucket, ...]", reason: str) -> None:

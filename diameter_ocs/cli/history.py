@@ -1,5 +1,6 @@
 """What happened in a session, from its journal: one line for each request, with what moved and what was answered."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -10,10 +11,13 @@ from diameter_ocs.cli.output import NEVER, instant, table, when
 from diameter_ocs.cli.views import amount
 from diameter_ocs.ledger.account import Account
 from diameter_ocs.ledger.journal import Action, Entry, Posting
+from diameter_ocs.storage.events import EVENT_KINDS
 from diameter_ocs.values.units import UnitType, format_quantity
 from diameter_ocs.values.verdict import Verdict
 
 SHOWN = (Action.DEBIT, Action.RELEASE, Action.RESERVE)
+SUM_OF = {Action.DEBIT: (Action.DEBIT, Action.FREE, Action.UNRATED), Action.RELEASE: (Action.RELEASE, Action.CREDIT)}
+"""What else stands in a column: usage without a bucket, and what a refund gave back."""
 
 
 def entry_facts(entry: Entry) -> dict[str, Any]:
@@ -22,6 +26,7 @@ def entry_facts(entry: Entry) -> dict[str, Any]:
         "seq": entry.seq,
         "at": instant(entry.at_ms),
         "kind": entry.kind,
+        "session_id": entry.session_id,
         "request_number": entry.request_number,
         "reason": entry.reason,
         "postings": [posting_facts(posting) for posting in entry.postings],
@@ -61,15 +66,19 @@ def _answer_facts(entry: Entry) -> dict[str, Any] | None:
 
 
 class History:
-    """Renders entries of one account, whose buckets tell the unit of an amount."""
+    """Renders entries of one account, whose buckets tell the unit of an amount.
 
-    def __init__(self, account: Account) -> None:
+    service_units: what a rating group counts, where that is not octets; an event's answer tells it itself.
+    """
+
+    def __init__(self, account: Account, service_units: Mapping[int | None, UnitType] | None = None) -> None:
         self._units = {bucket.bucket_id: bucket.unit for bucket in account.buckets}
+        self._service_units = service_units or {}
         self._currency = account.currency
 
-    def table(self, entries: list[Entry]) -> Table:
+    def table(self, entries: list[Entry], title: str = "History (UTC)") -> Table:
         """One row for each entry, in order."""
-        made = table("History (UTC)", "at", "kind", "no.", "debited", "released", "reserved", "answer", right=("no.",))
+        made = table(title, "at", "kind", "no.", "debited", "released", "reserved", "answer", right=("no.",))
         for entry in entries:
             number = NEVER if entry.request_number is None else str(entry.request_number)
             moved = (self._moved(entry, action) for action in SHOWN)
@@ -77,20 +86,24 @@ class History:
         return made
 
     def _moved(self, entry: Entry, action: Action) -> str:
-        moved = [posting for posting in entry.postings if posting.action is action]
-        if action is Action.DEBIT:
-            moved += [posting for posting in entry.postings if posting.action in (Action.FREE, Action.UNRATED)]
-        return "\n".join(map(self._posting, moved)) or NEVER
+        units = self._service_units
+        if entry.kind in EVENT_KINDS and entry.outcome is not None:
+            units = {credit.rating_group: credit.unit for credit in decode_outcome(entry.outcome).credits}
+        wanted = SUM_OF.get(action, (action,))
+        moved = [posting for each in wanted for posting in entry.postings if posting.action is each]
+        return "\n".join(self._posting(posting, units) for posting in moved) or NEVER
 
-    def _posting(self, posting: Posting) -> str:
+    def _posting(self, posting: Posting, service_units: Mapping[int | None, UnitType]) -> str:
         group = "" if posting.rating_group is None else f"group {posting.rating_group}: "
         mark = f" ({posting.mark})" if posting.mark else ""
-        units = format_quantity(posting.units, UnitType.OCTETS)
+        counted = service_units.get(posting.rating_group, UnitType.OCTETS)
+        units = amount(posting.units, counted, self._currency)
         if not posting.bucket_id:
             return f"{group}{units} {posting.action.value}{mark}"
         unit = posting.unit or self._units.get(posting.bucket_id)
         if unit is UnitType.MONEY:
-            return f"{group}{amount(posting.amount, unit, self._currency)} for {units}{mark}"
+            paid = f"{group}{amount(posting.amount, unit, self._currency)}"
+            return f"{paid} for {units}{mark}" if posting.units and counted is not UnitType.MONEY else paid + mark
         text = format_quantity(posting.amount, unit) if unit else str(posting.amount)
         return f"{group}{text} of {posting.bucket_id}{mark}"
 
@@ -114,4 +127,4 @@ def _credit(credit: CreditOutcome) -> str:
         return group + words(credit.verdict)
     if credit.granted is None:
         return group + "settled"
-    return f"{group}{format_quantity(credit.granted, credit.unit)}{', final' if credit.final is not None else ''}"
+    return f"{group}{amount(credit.granted, credit.unit)}{', final' if credit.final is not None else ''}"

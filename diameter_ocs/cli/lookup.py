@@ -7,12 +7,16 @@ from diameter_ocs.charging.session import Session
 from diameter_ocs.cli import options
 from diameter_ocs.cli.failure import Failure
 from diameter_ocs.ledger.account import Subscriber
+from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.storage.events import EVENT_KINDS, event_entries
 from diameter_ocs.storage.protocol import VersionedAccount, Wanted
 
 if TYPE_CHECKING:
     from diameter_ocs.storage import Store
 
 PAGE = 500
+ENTRIES_LOOKED_AT = 500
+EVENTS_SHOWN = 20
 
 
 async def account(store: "Store", account_id: str) -> VersionedAccount:
@@ -67,6 +71,19 @@ async def session(store: "Store", session_id: str | None) -> Session:
     if session_id not in loaded.sessions:
         raise Failure(f"there is no session {session_id} (closed sessions are forgotten after a while)")
     return loaded.sessions[session_id]
+
+
+async def latest_events(store: "Store", loaded: VersionedAccount) -> list[Entry]:
+    """One-time events among the newest entries of an account, in order."""
+    after = max(0, loaded.account.last_seq - ENTRIES_LOOKED_AT)
+    newest = await store.entries(loaded.account.account_id, after, ENTRIES_LOOKED_AT)
+    return [entry for entry in newest if entry.kind in EVENT_KINDS][-EVENTS_SHOWN:]
+
+
+async def event(store: "Store", session_id: str) -> tuple[VersionedAccount, list[Entry]] | None:
+    """The account that an event with this Session-Id changed, and its entries; None when nothing is remembered."""
+    found = await event_entries(store, session_id)
+    return (await account(store, found[0].account_id), found) if found else None
 
 
 async def sessions(store: "Store", account_id: str | None, *, open_only: bool, limit: int) -> Sequence[Session]:

@@ -52,22 +52,42 @@ def show(
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show a session and its history from the journal: what was debited, released, reserved and answered."""
+    """Show a session or one-time event and its history: what was debited, released, reserved and answered."""
     loaded = node.settings(context, config)
     found, owner, entries = node.run(_load(loaded, session))
-    if as_json:
+    if found is None:
+        _print_event(str(session), owner, entries, as_json)
+    elif as_json:
         _print_json(found, entries)
     else:
         _print(found, owner, entries)
 
 
-async def _load(config: "Config", session_id: str | None) -> "tuple[Session, VersionedAccount, list[Entry]]":
+async def _load(config: "Config", session_id: str | None) -> "tuple[Session | None, VersionedAccount, list[Entry]]":
+    """No session: it is the Session-Id of a one-time event."""
     from diameter_ocs.cli import lookup
 
     async with node.opened(config) as store:
+        event = await lookup.event(store, session_id) if session_id is not None else None
+        if event is not None:
+            return None, *event
         found = await lookup.session(store, session_id)
         owner = await lookup.account(store, found.account_id)
         return found, owner, list(await store.session_entries(found.session_id))
+
+
+def _print_event(session_id: str, owner: "VersionedAccount", entries: "list[Entry]", as_json: bool) -> None:
+    from diameter_ocs.cli.history import History, entry_facts
+
+    account = owner.account
+    if as_json:
+        history = [entry_facts(entry) for entry in entries]
+        print_json({"session_id": session_id, "account_id": account.account_id, "history": history})
+        return
+    out = console()
+    out.print(plain(session_id), style="bold")
+    out.print(f"a one-time event of account {account.account_id}")
+    out.print(History(account).table(entries))
 
 
 def _print_json(session: "Session", entries: "list[Entry]") -> None:
@@ -87,4 +107,5 @@ def _print(session: "Session", owner: "VersionedAccount", entries: "list[Entry]"
     out.print(f"account {session.account_id}, subscriber {session.subscriber_id}, from {plain(session.origin_host)}")
     out.print(f"{session.status.value}{why}, {plain(session.service_context)}")
     out.print(views.quota_table(session, owner.account.currency))
-    out.print(History(owner.account).table(entries))
+    units = {quota.rating_group: quota.unit for quota in session.quotas}
+    out.print(History(owner.account, units).table(entries))

@@ -182,7 +182,7 @@ def used(session: Session) -> str:
     sums: dict[UnitType, int] = {}
     for quota in session.quotas:
         sums[quota.unit] = sums.get(quota.unit, 0) + quota.used_units
-    return ", ".join(format_quantity(value, unit) for unit, value in sums.items()) or NEVER
+    return ", ".join(amount(value, unit) for unit, value in sums.items()) or NEVER
 
 
 def quota_table(session: Session, currency: str) -> Table:
@@ -191,8 +191,8 @@ def quota_table(session: Session, currency: str) -> Table:
         made.add_row(
             group_name(quota.rating_group),
             ", ".join(map(str, quota.service_identifiers)) or NEVER,
-            format_quantity(quota.granted, quota.unit),
-            format_quantity(quota.used_units, quota.unit),
+            amount(quota.granted, quota.unit, currency),
+            amount(quota.used_units, quota.unit, currency),
             format_money(quota.charged_micros, currency),
             "yes" if quota.final else "",
         )

@@ -46,6 +46,28 @@ def test_every_scenario_that_is_shipped_holds(ocs):
     assert "books equal" in said
 
 
+def test_events_and_calls_are_shown_in_their_units(ocs):
+    ocs("account", "seed")
+    with serving(ocs.config) as address:
+        for name in ("sms-refund", "voice-call"):
+            ocs("simulate", str(SCENARIOS / f"{name}.toml"), "--server", address, "--check")
+    shown = ocs.json("account", "show", "demo-03")
+    debit, refund = shown["latest_events"]
+    assert (debit["kind"], refund["kind"]) == ("event_debit", "event_refund")
+    assert [(each["action"], each["amount"], each["units"]) for each in debit["postings"]] == [("debit", 140_000, 2)]
+    table = ocs("account", "show", "demo-03").stdout
+    assert "Latest one-time events" in table
+    assert "group 100: 0.14 EUR for 2" in table
+    (event,) = ocs.json("session", "show", debit["session_id"])["history"]
+    assert event == debit
+    assert f"a one-time event of account {shown['account_id']}" in ocs("session", "show", debit["session_id"]).stdout
+    calls = ocs.json("session", "list", "--all", "--account", "demo-01")
+    (call,) = [each for each in calls if each["quotas"][0]["used"]]
+    assert (call["quotas"][0]["unit"], call["quotas"][0]["used"]) == ("seconds", 150)
+    assert call["quotas"][0]["charged_micros"] == 50_000 + 150 * 1500
+    assert "for 60 s" in ocs("session", "show", call["session_id"]).stdout
+
+
 def test_a_blocked_account_is_refused_at_its_next_request_while_the_node_runs(ocs, tmp_path):
     scenario = (SCENARIOS / "basic-session.toml").read_text()
     refused = tmp_path / "refused.toml"
