@@ -310,7 +310,8 @@ def _note(row: Row, op: int, data: bytes, pos: int, start: int, stop: int, depth
             raise Odd
     elif op == Op.NOTE_ADDRESS:
         family = data[start : start + 2]
-        if not ((family == b"\0\1" and size == 6) or (family == b"\0\2" and size == 18)):
+        is_ip = (family == b"\0\1" and size == 6) or (family == b"\0\2" and size == 18)
+        if not is_ip and not (family == b"\0\x08" and data[start + 2 : stop].isdigit()):
             raise Odd
     elif op == Op.NOTE_ENUM:
         if size != 4 or (row.allowed is not None and _I32(data, start)[0] not in row.allowed):
