@@ -343,6 +343,8 @@ class _Step:
         rule = self.offer.rule_for(*key) if self.offer is not None else None
         if credit.in_money:
             rule = money_rule(rule)
+            if any(used.currency not in ("", self.account.currency) for used in credit.used):
+                return self._unratable(credit, quota, mark, Verdict.CURRENCY_UNKNOWN)
         if rule is None or self.offer is None:
             return self._unratable(credit, quota, mark)
         group = _effective_group(credit.rating_group, self.offer)
@@ -377,7 +379,9 @@ class _Step:
         self.quotas[key] = quota
         return answer
 
-    def _unratable(self, credit: ServiceCredit, quota: Quota, mark: str) -> CreditOutcome:
+    def _unratable(
+        self, credit: ServiceCredit, quota: Quota, mark: str, verdict: Verdict = Verdict.RATING_FAILED
+    ) -> CreditOutcome:
         """No tariff for this group: release what it holds, keep its usage on record, grant nothing."""
         release_all(self.book, quota)
         units = _used_at_all(credit)
@@ -386,7 +390,7 @@ class _Step:
         key = (credit.rating_group, credit.service_identifiers)
         if key in self.quotas:
             self.quotas[key] = _empty(quota)
-        return CreditOutcome(*key, Verdict.RATING_FAILED, used=units)
+        return CreditOutcome(*key, verdict, used=units)
 
     def _count_claimants(self) -> int:
         """Who may ask from this account next: its other sessions, and groups of this one that hold or want quota."""
@@ -496,6 +500,8 @@ class _Step:
 
 def _used_at_all(credit: ServiceCredit) -> int:
     """Units that were reported, of whatever type there are most of: for usage that has no tariff."""
+    if credit.in_money:
+        return used_units(credit, UnitType.MONEY)
     return max(used_units(credit, unit) for unit in (UnitType.OCTETS, UnitType.SECONDS, UnitType.EVENTS))
 
 

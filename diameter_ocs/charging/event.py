@@ -335,13 +335,32 @@ class _Event:
         debit = _debit.decode(kept.content)
         if debit.used:
             self._refuse_refund("the reference was used before", index)
-        units = self._refunded(credit, debit, index)
         used = Debit(debit.rating_group, debit.unit, debit.parts, used=True)
         self.remembered.append(Kept(key, 0, Raw(_encode(used)), kept.expires_ms))
-        return CreditOutcome(credit.rating_group, credit.service_identifiers, granted=units, unit=debit.unit)
+        unit = UnitType.MONEY if credit.in_money else debit.unit
+        give_back = self._amount_refunded if credit.in_money else self._units_refunded
+        units = give_back(credit, debit, index)
+        return CreditOutcome(credit.rating_group, credit.service_identifiers, granted=units, unit=unit)
 
-    def _refunded(self, credit: ServiceCredit, debit: Debit, index: int) -> int:
+    def _amount_refunded(self, credit: ServiceCredit, debit: Debit, index: int) -> int:
+        """Give back an amount of money: no more than the debit took."""
+        amount = units_of(credit.requested or NO_WISH, UnitType.MONEY) or 0
+        paid = [part for part in debit.parts if part.unit is UnitType.MONEY and self.book.has(part.bucket_id)]
+        if amount > sum(part.amount for part in paid):
+            self._refuse_refund("less money was debited under this reference, or its bucket has expired", index)
+        left = amount
+        for part in reversed(paid):
+            back = min(left, part.amount)
+            if back:
+                self.book.add(Bucket(part.bucket_id, part.unit, back))
+            left -= back
+        self.cost_micros += amount
+        return amount
+
+    def _units_refunded(self, credit: ServiceCredit, debit: Debit, index: int) -> int:
         """Give back as many units as are asked for, or all: the last that were taken first."""
+        if not is_unit_supported(credit.requested or NO_WISH, debit.unit):
+            raise _Refused(Verdict.UNIT_TYPE_UNSUPPORTED, f"{debit.unit.value} were debited", index)
         units = units_of(credit.requested or NO_WISH, debit.unit) or debit.units
         if units > debit.units:
             self._refuse_refund(f"only {debit.units} {debit.unit.value} were debited under this reference", index)

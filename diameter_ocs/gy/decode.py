@@ -95,8 +95,7 @@ class CreditControlRequest(Struct, frozen=True, gc=False):
 
     session: None for an EVENT_REQUEST, which has `event`. session_id_avp, proxy_infos, sub_session: AVPs as received.
     is_command_level: units stood outside of any Multiple-Services-Credit-Control, and so will the answer's.
-    strange_units: by index of the credit, the AVP of a unit type that may have no price here. currency: what
-    the amounts of the request are in, empty when it does not say or has none.
+    strange_units: by index of the credit, the AVP of a unit type that may have no price here.
     """
 
     session_id_avp: bytes
@@ -110,7 +109,6 @@ class CreditControlRequest(Struct, frozen=True, gc=False):
     is_command_level: bool = False
     strange_units: Mapping[int, bytes] = NO_UNITS
     event: EventRequest | None = None
-    currency: str = ""
 
 
 class _Slots(Struct, frozen=True):
@@ -239,7 +237,6 @@ class CcrDecoder:
         strange: dict[int, bytes] = {}
         asked, fingerprint = self._asked(msccs, command_rsu, command_usu, service_id, strange)
         name = session_id[HEADER_OCTETS_OF_AVP : int.from_bytes(session_id[5:8], "big")].decode()
-        currency = _currency_of(asked) if strange else ""
         if is_event:
             if not asked and (service_id is not None or action != Action.CHECK_BALANCE):
                 asked = (ServiceCredit(None, () if service_id is None else (service_id,)),)
@@ -267,7 +264,6 @@ class CcrDecoder:
                 msccs is None,
                 strange or NO_UNITS,
                 event,
-                currency,
             )
         is_command_level = msccs is None and bool(asked)
         session = SessionRequest(
@@ -295,8 +291,6 @@ class CcrDecoder:
             sub_session or b"",
             is_command_level,
             strange or NO_UNITS,
-            None,
-            currency,
         )
 
     def _rated_as(self, context: str, information: Any, is_first: bool) -> str:
@@ -443,12 +437,6 @@ def _check_lengths(session_id: bytes, host: str, realm: str, context: str) -> No
 
 def _content_of_vendor_avp(avp: bytes) -> bytes:
     return avp[VENDOR_HEADER_OCTETS : int.from_bytes(avp[5:8], "big")]
-
-
-def _currency_of(asked: tuple[ServiceCredit, ...]) -> str:
-    """The first currency that amounts of a request are in."""
-    named = (credit.requested.currency for credit in asked if credit.requested is not None)
-    return next((currency for currency in named if currency), "")
 
 
 def _octets(total: int | None, sent: int | None, received: int | None) -> int | None:

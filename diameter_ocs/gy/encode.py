@@ -6,7 +6,7 @@ anything else with the M bit.
 
 from struct import Struct as Packer
 
-from diameter_ocs.charging.request import CreditOutcome, Outcome
+from diameter_ocs.charging.request import CreditOutcome, Outcome, ServiceCredit
 from diameter_ocs.gy.decode import CreditControlRequest
 from diameter_ocs.gy.encode_event import event_parts, refused_event_parts
 from diameter_ocs.gy.units import cc_money, currency_code, specific_units, unit_avp
@@ -159,7 +159,7 @@ def _failed(request: CreditControlRequest, outcome: Outcome) -> bytes:
             unit = pack_avp(437, 0, True, _unit_in_vain(request, index))
             return pack_avp(279, 0, True, pack_avp(456, 0, True, unit))
         if credit.verdict is Verdict.CURRENCY_UNKNOWN:
-            return pack_avp(279, 0, True, currency_code(request.currency))
+            return pack_avp(279, 0, True, _currency_in(request, index))
     return b""
 
 
@@ -172,6 +172,14 @@ def _unit_in_vain(request: CreditControlRequest, index: int) -> bytes:
     return unit_avp(wish) if wish is not None else b""
 
 
+def _currency_in(request: CreditControlRequest, index: int) -> bytes:
+    """The Currency-Code that the amounts of one service are in."""
+    asked = request.session or request.event
+    credit = asked.credits[index] if asked is not None else ServiceCredit(None)
+    named = (units.currency for units in (credit.requested, *credit.used) if units is not None)
+    return currency_code(next((currency for currency in named if currency), ""))
+
+
 def _failed_at_command_level(request: CreditControlRequest, verdict: Verdict) -> bytes:
     """The same for units that stand in no group: the unit, or an example of the id that was missing."""
     if verdict is Verdict.UNIT_TYPE_UNSUPPORTED:
@@ -179,5 +187,5 @@ def _failed_at_command_level(request: CreditControlRequest, verdict: Verdict) ->
     if verdict is Verdict.RATING_FAILED:
         return pack_avp(279, 0, True, _U32(432, M | 12, 0))
     if verdict is Verdict.CURRENCY_UNKNOWN:
-        return pack_avp(279, 0, True, currency_code(request.currency))
+        return pack_avp(279, 0, True, _currency_in(request, 0))
     return b""

@@ -3,9 +3,10 @@
 import pytest
 
 from diameter_ocs.ledger.account import Bucket, Status
+from diameter_ocs.ledger.journal import Action
 from diameter_ocs.recharge.commands import SetAccountStatus
 from diameter_ocs.values.units import UnitType
-from tests.support.gy import INITIAL, TERMINATION, UPDATE, Line, group_codes
+from tests.support.gy import INITIAL, TERMINATION, UPDATE, Line, group_codes, postings
 from tests.support.ocs import code_of, data, groups, money, mscc, value
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -220,3 +221,19 @@ async def test_an_amount_reserved_for_a_session(line):
     assert await line.buckets() == {"money": (790_000, 0)}
     assert granted(await session.ask(TERMINATION, mscc(10, wants=None, used=1_000_000))) == [None]
     assert await line.buckets() == {"money": (770_000, 0)}
+
+
+async def test_a_report_in_a_foreign_currency(line):
+    """Nothing is converted: the usage stays on record, its reservation goes back."""
+    await line.open(money(1_000_000))
+    session = line.session()
+
+    def amount(currency):
+        return [("CC-Money", [("Unit-Value", [("Value-Digits", 1)]), ("Currency-Code", currency)])]
+
+    await session.ask(INITIAL, mscc(10, wants=amount(978)))
+    report = ("Multiple-Services-Credit-Control", [("Used-Service-Unit", amount(840)), ("Rating-Group", 10)])
+    answer = await session.ask(TERMINATION, report)
+    assert (code_of(answer), group_codes(answer)) == (2001, [(10, 5031)])
+    assert await line.buckets() == {"money": (1_000_000, 0)}
+    assert postings(await line.entries(), Action.UNRATED) == [(1_000_000, "")]

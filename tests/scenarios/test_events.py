@@ -316,6 +316,25 @@ async def test_a_part_of_a_debit_comes_back(line):
     assert await line.buckets() == {"bundle": (1, 0), "money": (1_000_000, 0)}
 
 
+@pytest.mark.parametrize(
+    ("wish", "code", "left"),
+    [
+        (amount(14, -2), 2001, 930_000),
+        (amount(21, -2), 2001, 1_000_000),
+        (amount(22, -2), 5031, 790_000),
+        (amount(7, -2, USD), 5031, 790_000),
+        (("CC-Time", 3), 5004, 790_000),
+    ],
+)
+async def test_a_refund_of_an_amount(line, wish, code, left):
+    """Never more than was debited; in no other currency and no other unit."""
+    await line.open(money(1_000_000))
+    paid = reference_in(await ask(line, DEBIT, sms(3)))
+    back = await ask(line, REFUND, with_reference(mscc(100, wants=[wish], services=(1,)), paid), name="b")
+    assert code_of(back) == code
+    assert await line.buckets() == {"money": (left, 0)}
+
+
 async def test_a_refund_that_is_not_known(line):
     """Row 28: a strange, foreign, used, missing or exceeded reference is 5031 with it; nothing is credited."""
     await line.open(money(1_000_000))

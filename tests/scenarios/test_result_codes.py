@@ -57,6 +57,7 @@ ROWS = {
     19: "test_a_group_nobody_sells",
     20: "test_a_group_nobody_named",
     21: "test_an_unknown_context",
+    22: "test_a_refund_that_is_not_known",
     24: "test_a_unit_type_without_price",
     25: "test_a_foreign_currency",
     26: "test_an_event_without_action",
@@ -97,7 +98,6 @@ ROWS = {
 }
 NOT_OFFERED = {
     16: "redirect and restrict come later: the last grant is TERMINATE, then 4012",
-    22: "no rating input but group and service is read: rows 19 and 20",
     23: "Service-Parameter-Info is accepted and not read",
     54: "only agents look for loops; a Route-Record with our name is harmless",
     62: "no AVPs that a session request may carry contradict one another",
