@@ -261,6 +261,12 @@ BAD_SECTIONS = {
     "a batch above the queue": (NODE + "[engine]\nqueue_limit = 10\n", "engine.batch_limit — 256 is more"),
     "a buffer below a message": (NODE + "[diameter]\nmax_message_bytes = 8000000\n", "diameter.write_buffer_bytes"),
     "a store slower than an answer": (NODE + "[store]\nbusy_timeout_seconds = 4.5\n", "store.busy_timeout_seconds"),
+    "one context, two services": (
+        NODE + '[services]\nsms = ["32251@3gpp.org"]\n',
+        "services.sms[0] — '32251@3gpp.org' is a context of data already",
+    ),
+    "a context without a domain": (NODE + '[services]\nother = ["parking"]\n', "services.other[0]"),
+    "events forgotten too soon": (NODE + "[events]\noutcome_retention_seconds = 60\n", "86400"),
     "no catalogue": (NODE + '[catalogue]\nfile = "none.toml"\n', "catalogue.file"),
     "no dictionary": (NODE + '[diameter]\ndictionaries = ["none"]\n', "diameter.dictionaries[0]"),
 }
