@@ -301,9 +301,9 @@ async def test_the_context_in_every_spelling(line, context):
     assert granted(await session.ask(INITIAL, mscc(10), Service_Context_Id=context)) == [10 * MB]
 
 
-async def test_another_service_is_refused(line):
+async def test_a_service_that_nobody_offers_is_refused(line):
     session = (await line.open(data(100 * MB))).session()
-    answer = await session.ask(INITIAL, mscc(10), Service_Context_Id="ext.01.001.8.32260@3gpp.org")
+    answer = await session.ask(INITIAL, mscc(10), Service_Context_Id="ext.01.001.8.32299@3gpp.org")
     assert (code_of(answer), await line.sessions()) == (5031, {})
 
 
