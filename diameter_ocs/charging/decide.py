@@ -252,8 +252,10 @@ class _Step:
         self.session = session
         self.terms = terms
         self.at_ms = at_ms
-        self.rated_as = request.rated_as if session is None else session.rated_as
-        self.offer = offer_of(terms.catalogue, subscriber, self.rated_as)
+        self.rated_as = rated_as = request.rated_as if session is None else session.rated_as
+        is_data = rated_as == DATA
+        offers = terms.catalogue.offers
+        self.offer = offers.get(subscriber.offer) if is_data else offer_of(terms.catalogue, subscriber, rated_as)
         self.book = Book(account)
         self.book.expire(at_ms)
         self.quotas: dict[tuple[int | None, tuple[int, ...]], Quota] = {}

@@ -87,7 +87,7 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
     release_all(book, quota)
     reported, used = used, max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
-    if rule.treatment.costs_nothing:
+    if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         spending.draw_free(used, mark)
     else:
         for held in quota.reservations:
@@ -195,7 +195,7 @@ def grant(
     """
     policy = rule.quota
     wanted = wished_units(wish, policy, rule.unit)
-    if rule.treatment.costs_nothing:
+    if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=False)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
