@@ -91,7 +91,8 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
         spending.draw_free(used, mark)
     else:
         for held in quota.reservations:
-            spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)
+            if book.has(held.bucket_id):
+                spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)
         spending.overuse(used, at_ms, mark or (OVERUSE if quota.granted else ""))
     return Quota(
         quota.rating_group,

@@ -71,11 +71,12 @@ class Book:
             self.postings.append(Posting(Action.RESERVE, bucket_id, amount, rating_group, units))
 
     def release(self, bucket_id: str, amount: int, rating_group: int | None, units: int) -> None:
-        """Give a promise back."""
-        bucket = self._buckets[bucket_id]
-        assert 0 <= amount <= bucket.reserved
+        """Give a promise back. One of no amount (the rest of a paid step) held no bucket and may outlive it."""
+        bucket = self._buckets.get(bucket_id)
+        assert amount == 0 if bucket is None else 0 <= amount <= bucket.reserved
         if amount or units:
-            self._move(bucket, 0, -amount)
+            if bucket is not None:
+                self._move(bucket, 0, -amount)
             self.postings.append(Posting(Action.RELEASE, bucket_id, amount, rating_group, units))
 
     def debit(self, bucket_id: str, amount: int, rating_group: int | None, units: int, mark: str = "") -> None:

@@ -1,5 +1,7 @@
 """Sessions decided one request at a time: what is granted, debited, released, and what a repeat gets."""
 
+from msgspec import structs
+
 from diameter_ocs.charging.decide import expire_session
 from diameter_ocs.charging.request import FinalUnitAction, RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
@@ -461,3 +463,16 @@ def test_an_expired_bucket_waits_for_the_session_that_holds_it():
     line.terminate(2, report(used=0, more=False))
     assert [bucket.bucket_id for bucket in line.account.buckets] == ["money"]
     assert (Action.EXPIRE, 6 * MB) in [(p.action, p.amount) for entry in line.entries for p in entry.postings]
+
+
+def test_the_rest_of_a_paid_step_may_outlive_its_bucket():
+    """A promise of no amount holds no bucket: its bucket expires, and the session ends in order all the same."""
+    line = Line(structs.replace(money(20_000), valid_until_ms=AT_MS + 1000))
+    line.initial(ask(10, MB))
+    rest = only(line.update(1, ServiceCredit(10, (), ServiceUnits(), (ServiceUnits(octets=1),))))
+    assert rest.granted == MB - 1
+    line.at_ms += 1000
+    line.update(2)
+    assert line.account.buckets == ()
+    assert line.terminate(3, report(10, 5, more=False)).outcome.verdict is Verdict.SUCCESS
+    assert line.account.open_sessions == 0
