@@ -27,6 +27,8 @@ log = structlog.get_logger("ocs.gy")
 DEFAULT_DEADLINE_SECONDS = 4.5
 REFUSAL_GRACE_SECONDS = 0.4
 """A refusal because the time is over comes when it is over; later than this nobody may get even that."""
+REFUSALS_TOLD_PER_SECOND = 5
+"""Log lines about refused requests of one peer; what is left out is counted in the next one."""
 DESTINATION_REALM, DESTINATION_HOST = 283, 293
 
 
@@ -73,6 +75,7 @@ class GyApplication:
         self.pending = 0
         """Requests taken and not answered yet."""
         self._idle: asyncio.Event | None = None
+        self._sparing = Sparing()
 
     def handle(self, message: bytes, client: Client, arrived: float) -> None:
         """Take a CCR of an open peer. arrived: monotonic seconds when its last octet was read."""
@@ -130,7 +133,9 @@ class GyApplication:
 
     def _refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
         code, text = result_code_of(error), error.text[:MAX_ERROR_MESSAGE]
-        log.info("request refused", peer=client.label, result_code=int(code), cause=text)
+        untold = self._sparing.untold(client.label, arrived)
+        if untold is not None:
+            log.info("request refused", peer=client.label, result_code=int(code), cause=text, untold_before=untold)
         self._answer_error(message, client, arrived, code, text, error.failed_avp)
 
     def _answer_error(
@@ -138,6 +143,23 @@ class GyApplication:
     ) -> None:
         client.send(error_answer(message, code, self.node, text, failed_avp))
         self.meter.answered(client.label, 0, code, self.clock.now() - arrived)
+
+
+class Sparing:
+    """Keeps a peer that sends nothing but faults from flooding the log: so many lines per peer and second."""
+
+    def __init__(self, lines_per_second: int = REFUSALS_TOLD_PER_SECOND) -> None:
+        self._limit = lines_per_second
+        self._peers: dict[str, tuple[int, int, int]] = {}
+
+    def untold(self, peer: str, now: float) -> int | None:
+        """How many lines were left out before this one; None when this one is left out too."""
+        second, told, left_out = self._peers.get(peer, (0, 0, 0))
+        if second != int(now):
+            told = 0
+        is_told = told < self._limit
+        self._peers[peer] = (int(now), told + is_told, 0 if is_told else left_out + 1)
+        return left_out if is_told else None
 
 
 class Pending:
