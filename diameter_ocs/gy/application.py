@@ -75,7 +75,7 @@ class GyApplication:
         self.pending = 0
         """Requests taken and not answered yet."""
         self._idle: asyncio.Event | None = None
-        self._sparing = Sparing()
+        self.sparing = Sparing()
 
     def handle(self, message: bytes, client: Client, arrived: float) -> None:
         """Take a CCR of an open peer. arrived: monotonic seconds when its last octet was read."""
@@ -133,7 +133,7 @@ class GyApplication:
 
     def _refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
         code, text = result_code_of(error), error.text[:MAX_ERROR_MESSAGE]
-        untold = self._sparing.untold(client.label, arrived)
+        untold = self.sparing.untold(client.label, arrived)
         if untold is not None:
             log.info("request refused", peer=client.label, result_code=int(code), cause=text, untold_before=untold)
         self._answer_error(message, client, arrived, code, text, error.failed_avp)
