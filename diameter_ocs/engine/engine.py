@@ -8,6 +8,7 @@ on disk, and nothing stays in memory that is not.
 import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 import structlog
@@ -196,8 +197,10 @@ class Engine:
         """Wait for the commit in flight; queue again what it, or what was built on it, has to redo."""
         if self._commit_task is None:
             return
-        invalid, redo = await self._commit_task
-        self._commit_task = None
+        try:
+            invalid, redo = await self._commit_task
+        finally:
+            self._commit_task = None
         if invalid:
             redo = redo + building.drop(invalid)
         if redo:
@@ -244,7 +247,7 @@ class Engine:
         return ready
 
     def _wanted(self, tickets: Sequence[Ticket]) -> Wanted:
-        """Names that are not in memory."""
+        """Names that are not in memory. Of a subscriber's, those preferred to the first one that is: they decide."""
         cache = self.cache
         identities: set[Identity] = set()
         sessions: set[str] = set()
@@ -254,8 +257,9 @@ class Engine:
             if type(command) is SessionRequest:
                 if cache.by_session(command.session_id) is None:
                     sessions.add(command.session_id)
-                    if not any(cache.by_identity(name) for name in command.identities):
-                        identities.update(command.identities)
+                    unknown = list(takewhile(lambda name: cache.by_identity(name) is None, command.identities))
+                    identities.update(unknown)
+                    if len(unknown) == len(command.identities):
                         cache.misses += 1
                         continue
                 cache.hits += 1
@@ -373,13 +377,17 @@ class Engine:
         self._failure = None
         redo = batch.drop(stale)
         batch.finish()
-        self.observer.batch_committed(len(batch), len(batch.works), self.clock.now() - started)
         for work in batch.works.values():
             for ticket, outcome in work.answers:
                 self._answer(ticket, outcome)
+        self._report(batch, self.clock.now() - started)
+        return stale, redo
+
+    def _report(self, batch: Batch, seconds: float) -> None:
+        self.observer.batch_committed(len(batch), len(batch.works), seconds)
+        for work in batch.works.values():
             for entry in work.entries:
                 self.observer.journaled(entry)
-        return stale, redo
 
     def _give_up(self, batch: Batch, error: Exception) -> tuple[frozenset[str], list[Ticket]]:
         log.error("commit failed; nothing of it was charged", error=str(error), requests=len(batch))
