@@ -141,6 +141,9 @@ class GyApplication:
     def _answer_error(
         self, message: bytes, client: Client, arrived: float, code: int, text: str, failed_avp: bytes
     ) -> None:
+        if self.clock.now() > arrived + self.settings.answer_deadline_seconds + REFUSAL_GRACE_SECONDS:
+            self.meter.dropped_late()
+            return
         client.send(error_answer(message, code, self.node, text, failed_avp))
         self.meter.answered(client.label, 0, code, self.clock.now() - arrived)
 
