@@ -29,6 +29,7 @@ def test_only_one_demo_at_a_time(tmp_path):
 
 
 def test_fresh_forgets_the_database(tmp_path):
+    DemoFolder(tmp_path).close()
     (tmp_path / "ocs.db").write_text("old")
     DemoFolder(tmp_path).close()
     assert (tmp_path / "ocs.db").exists()
