@@ -54,9 +54,11 @@ def load_catalogue(config: Config) -> Catalogue:
     """The catalogue named by the configuration. Raises ConfigurationError with everything wrong in it."""
     file = config.resolve(config.catalogue.file)
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError([f"{file}: is not UTF-8 text — save it as UTF-8"]) from None
     return parse_catalogue(text, str(file))
 
 

@@ -85,8 +85,50 @@ def parse_catalogue(text: str, origin: str) -> Catalogue:
 
 
 def _problem(origin: str, item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"])
-    return f"{origin}: {key} — {item['msg'].removeprefix('Value error, ')}"
+    path, kind = item["loc"], item["type"]
+    key = ".".join(map(str, path))
+    if kind == "extra_forbidden":
+        return f"{origin}: {key} — is no key here — {_nearest(str(path[-1]), _table_of(path))}"
+    if kind == "missing":
+        return f"{origin}: {key} — is required — for example: {EXAMPLES.get(path[-1], f'{path[-1]} = ...')}"
+    rule = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    example = EXAMPLES.get(path[-1])
+    return f"{origin}: {key} — {rule}" + (f" — for example: {example}" if example else "")
+
+
+def _table_of(path: tuple[str | int, ...]) -> type[_Strict]:
+    """The table that a key of the file stands in."""
+    if path[0] == "quota" and len(path) > 2:
+        return QuotaFile
+    if path[0] == "offers" and len(path) > 2:
+        return GroupFile if len(path) > 4 else OfferFile
+    return CatalogueFile
+
+
+def _nearest(key: str, table: type[_Strict]) -> str:
+    known = list(table.model_fields)
+    near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"remove it, or use one of: {', '.join(known)}"
+
+
+EXAMPLES = {
+    "version": 'version = "2024-1"',
+    "currency": 'currency = "EUR"',
+    "quota": 'a table [quota.NAME]; in a group: the name of one, quota = "NAME"',
+    "offers": "a table [offers.NAME]",
+    "groups": "a table [[offers.NAME.groups]]",
+    "default": 'default = "10 MB"',
+    "minimum": 'minimum = "1 MB"',
+    "maximum": 'maximum = "100 MB"',
+    "validity": 'validity = "1 h"',
+    "holding_time": 'holding_time = "10 min"',
+    "threshold_percent": "threshold_percent = 20",
+    "default_rating_group": "default_rating_group = 10",
+    "rating_groups": "rating_groups = [10, 20]",
+    "price": 'price = "0.02"',
+    "per": 'per = "1 MB"',
+}
+"""What a key may look like, by its name."""
 
 
 class _Compiler:
