@@ -33,6 +33,8 @@ DECIDE_ATTEMPTS = 8
 """How often somebody else may change an account under a command before it is refused."""
 DECIDE_BESIDE_COMMIT = 32
 """Commands that are worth deciding while a batch is being written; fewer wait for it and cost one wake-up."""
+LONGEST_RESERVE_SECONDS = 2.0
+"""Kept back at most for the commit: nothing is decided that could only be answered too late."""
 POLICE_SECONDS = 0.05
 FAILURE_TOLD_SECONDS = 10.0
 """A failed commit is a reason for doubt so long, unless a later one succeeds."""
@@ -81,6 +83,8 @@ class Engine:
         self._runner: asyncio.Task[None] | None = None
         self._commit_task: asyncio.Task[tuple[frozenset[str], list[Ticket]]] | None = None
         self._is_stopping = False
+        self._commit_seconds = 0.0
+        """How long the last commit took."""
         self._failure: tuple[float, str] | None = None
         """When the last commit failed, and why; None when it succeeded."""
 
@@ -191,7 +195,12 @@ class Engine:
     def _take(self, most: int) -> list[Ticket]:
         """The longest waiting commands; those nobody waits for any more are refused."""
         count = min(len(self._queue), most)
-        return self._in_time([self._queue.popleft() for _ in range(count)])
+        return self._in_time([self._queue.popleft() for _ in range(count)], self._reserve)
+
+    @property
+    def _reserve(self) -> float:
+        """Time that a decision still needs to be on disk: for the commit in flight, and for its own."""
+        return min(2 * self._commit_seconds, LONGEST_RESERVE_SECONDS)
 
     async def _collect(self, building: Batch) -> None:
         """Wait for the commit in flight; queue again what it, or what was built on it, has to redo."""
@@ -318,7 +327,7 @@ class Engine:
         if any(type(t.command) is SessionRequest and self._is_doubtful(t, t.command) for t in tickets):
             await self._recall_old_answers(tickets, batch)
             tickets = await self._load_missing(tickets)
-        tickets = self._in_time(tickets)
+        tickets = self._in_time(tickets, self._reserve)
         at_ms = self.clock.at_ms()
         deferred = [ticket for ticket in tickets if not self._decide_one(ticket, batch, at_ms)]
         self.cache.shrink()
@@ -375,12 +384,13 @@ class Engine:
             log.exception("the store failed in an unexpected way")
             return self._give_up(batch, error)
         self._failure = None
+        self._commit_seconds = self.clock.now() - started
         redo = batch.drop(stale)
         batch.finish()
         for work in batch.works.values():
             for ticket, outcome in work.answers:
                 self._answer(ticket, outcome)
-        self._report(batch, self.clock.now() - started)
+        self._report(batch, self._commit_seconds)
         return stale, redo
 
     def _report(self, batch: Batch, seconds: float) -> None:
@@ -408,13 +418,13 @@ class Engine:
         if self._runner is not None and not self._runner.done():
             asyncio.get_running_loop().call_later(POLICE_SECONDS, self._police)
 
-    def _in_time(self, tickets: Collection[Ticket]) -> list[Ticket]:
-        """Those that somebody still waits for; the others are refused, if they are not yet."""
-        now = self.clock.now()
+    def _in_time(self, tickets: Collection[Ticket], reserve: float = 0.0) -> list[Ticket]:
+        """Those that somebody will still wait for, `reserve` seconds from now; the others are refused."""
+        then = self.clock.now() + reserve
         waiting = [ticket for ticket in tickets if not ticket.is_answered]
-        kept = [ticket for ticket in waiting if ticket.deadline > now]
+        kept = [ticket for ticket in waiting if ticket.deadline > then]
         if len(kept) < len(waiting):
-            self._refuse([ticket for ticket in waiting if ticket.deadline <= now], Verdict.TOO_BUSY, "deadline")
+            self._refuse([ticket for ticket in waiting if ticket.deadline <= then], Verdict.TOO_BUSY, "deadline")
         return kept
 
     def _refuse(self, tickets: Sequence[Ticket], verdict: Verdict, reason: str) -> None:

@@ -391,6 +391,22 @@ async def test_what_waits_too_long_is_refused_and_not_charged(engine, store, clo
     assert (await remaining(store, "acc-2")).reserved == 0
 
 
+async def test_what_could_only_be_answered_too_late_is_not_decided(engine, store, clock, counts):
+    await open_account(engine, 1, octets(100 * MB))
+    store.gate.clear()
+    store.waiting.clear()
+    slow = collect(engine, [initial()])
+    await store.waiting.wait()
+    clock.seconds += 0.8
+    store.gate.set()
+    await until(lambda: slow)
+    late, in_time = (collect(engine, [update(n, 3 * MB)], clock.seconds + left) for n, left in ((1, 1.5), (2, 1.7)))
+    await until(lambda: late and in_time)
+    assert [late[0].verdict, in_time[0].verdict] == [Verdict.TOO_BUSY, Verdict.SUCCESS]
+    assert counts.refusals == {"deadline": 1}
+    assert (await remaining(store)).remaining == 97 * MB
+
+
 async def test_stopping_finishes_what_was_taken_and_refuses_the_rest(store):
     engine = engine_on(store)
     await engine.start()
