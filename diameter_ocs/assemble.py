@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Container
+from functools import partial
 
 import structlog
 
@@ -118,7 +119,6 @@ class Ocs:
             self.telemetry.engine_observer.start_with(await self.store.reserved_units())
             self._transport = self._made_transport(await self.store.born_ms())
             await self.engine.start()
-            await self.http.start()
             await self._listen()
         except BaseException:
             await self.stop()
@@ -135,18 +135,29 @@ class Ocs:
         )
 
     async def stop(self, cause: DisconnectCause = DisconnectCause.REBOOTING) -> None:
-        """Stop accepting, finish what runs, DPR to peers, then sweeper, HTTP, engine and store."""
+        """Stop accepting, finish what runs, DPR to peers, then sweeper, HTTP, engine and store.
+
+        A step that fails is told and does not keep the next ones from being taken.
+        """
         self.readiness.is_draining = True
+        steps = (partial(self._hang_up, cause), self._stop_sweeping, self.http.stop, self.engine.stop)
+        for step in steps:
+            try:
+                await step()
+            except Exception:
+                log.exception("a part of the node did not stop in order")
+        await self.store.close()
+        log.info("node stopped")
+
+    async def _hang_up(self, cause: DisconnectCause) -> None:
         if self._transport is not None and self._transport.addresses:
             await self._transport.stop(cause)
+
+    async def _stop_sweeping(self) -> None:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
             self._sweeping = None
-        await self.http.stop()
-        await self.engine.stop()
-        await self.store.close()
-        log.info("node stopped")
 
     @property
     def transport(self) -> DiameterServer:
@@ -225,10 +236,18 @@ class Ocs:
     # life ----------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
+        """Take both ports; every one that cannot be taken is told."""
+        problems = []
         try:
             await self.transport.start()
         except OSError as error:
-            raise ConfigurationError([f"diameter.listen — {error.strerror or error}"]) from error
+            problems.append(f"diameter.listen — {error.strerror or error}")
+        try:
+            await self.http.start()
+        except ConfigurationError as error:
+            problems += error.problems
+        if problems:
+            raise ConfigurationError(problems)
 
     def _disconnect(self, host: str, cause: DisconnectCause) -> bool:
         return self._transport is not None and self._transport.peers.disconnect(host, cause)

@@ -6,7 +6,7 @@ keep the answer for repeats. Pure: account, session, terms and time in, a Decisi
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.quota import (
@@ -311,7 +311,38 @@ class _Step:
     # one group -----------------------------------------------------------------------------------
 
     def _credits(self, asked: Iterable[ServiceCredit], *, may_grant: bool, mark: str = "") -> tuple[CreditOutcome, ...]:
-        return tuple(self._credit(credit, may_grant, mark) for credit in asked)
+        """One answer per Multiple-Services-Credit-Control, in order. A service that comes twice is granted once."""
+        granted: set[tuple[int | None, tuple[int, ...]]] = set()
+        answers = []
+        for credit in asked:
+            key = (credit.rating_group, credit.service_identifiers)
+            if key in granted:
+                answers.append(self._credit_again(credit, mark))
+                continue
+            answer = self._credit(credit, may_grant, mark)
+            if answer.granted is not None:
+                granted.add(key)
+            answers.append(answer)
+        return tuple(answers)
+
+    def _credit_again(self, credit: ServiceCredit, mark: str) -> CreditOutcome:
+        """Debit what a service reports behind its own grant in one request; that grant stays as it was promised."""
+        key = (credit.rating_group, credit.service_identifiers)
+        held = self.quotas[key]
+        bare = _empty(held)
+        rule = self.offer.rule_for(*key) if self.offer is not None else None
+        assert rule is not None
+        assert self.offer is not None
+        group = _effective_group(credit.rating_group, self.offer)
+        used = used_units(credit, rule.unit)
+        settled = settle(self.book, bare, rule, group, used, self.at_ms, mark)
+        self.quotas[key] = structs.replace(
+            held,
+            priced_units=settled.priced_units,
+            charged_micros=settled.charged_micros,
+            used_units=settled.used_units,
+        )
+        return CreditOutcome(*key, used=used)
 
     def _credit(self, credit: ServiceCredit, may_grant: bool, mark: str) -> CreditOutcome:
         """One Multiple-Services-Credit-Control: settle its report, then grant if it asks for more."""

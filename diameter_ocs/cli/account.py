@@ -54,7 +54,9 @@ def create(
     catalogue, at_ms = load_catalogue(loaded), Clock().at_ms()
     names = options.identities(msisdn, imsi, nai, sip, private)
     command = OpenAccount(
-        account_id=options.record_id("ACCOUNT", account) if account else new_id("acc", at_ms, secrets.randbits(64)),
+        account_id=options.record_id("ACCOUNT", account)
+        if account is not None
+        else new_id("acc", at_ms, secrets.randbits(64)),
         currency=catalogue.currency,
         name=name,
         buckets=buckets(balance, data, valid_days, rating_group, priority, at_ms),

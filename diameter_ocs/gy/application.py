@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.engine.engine import Clock, Engine
-from diameter_ocs.errors import InvalidAvpLength, MessageError, RealmNotServed, UnableToDeliver
+from diameter_ocs.errors import InvalidAvpLength, MessageError, RealmNotServed, TooBusy, UnableToDeliver
 from diameter_ocs.gy.decode import CcrDecoder, CreditControlRequest
 from diameter_ocs.gy.encode import CcaEncoder
+from diameter_ocs.gy.limits import HEAVY_OCTETS, HeavyAllowance, Sparing
 from diameter_ocs.gy.meter import Meter, Unmetered
 from diameter_ocs.peer.answers import MAX_ERROR_MESSAGE, error_answer
 from diameter_ocs.peer.avps import readable_avps
@@ -27,8 +28,6 @@ log = structlog.get_logger("ocs.gy")
 DEFAULT_DEADLINE_SECONDS = 4.5
 REFUSAL_GRACE_SECONDS = 0.4
 """A refusal because the time is over comes when it is over; later than this nobody may get even that."""
-REFUSALS_TOLD_PER_SECOND = 5
-"""Log lines about refused requests of one peer; what is left out is counted in the next one."""
 DESTINATION_REALM, DESTINATION_HOST = 283, 293
 
 
@@ -76,9 +75,13 @@ class GyApplication:
         """Requests taken and not answered yet."""
         self._idle: asyncio.Event | None = None
         self.sparing = Sparing()
+        self.heavy = HeavyAllowance()
 
     def handle(self, message: bytes, client: Client, arrived: float) -> None:
         """Take a CCR of an open peer. arrived: monotonic seconds when its last octet was read."""
+        if len(message) > HEAVY_OCTETS and not self.heavy.admits(client, len(message), arrived):
+            self._refuse(message, client, arrived, TooBusy("too many octets of very large requests at a time"))
+            return
         try:
             request = self.decoder.decode(message)
             self._check_route(request.destination_host, request.destination_realm)
@@ -146,23 +149,6 @@ class GyApplication:
             return
         client.send(error_answer(message, code, self.node, text, failed_avp))
         self.meter.answered(client.label, 0, code, self.clock.now() - arrived)
-
-
-class Sparing:
-    """Keeps a peer that sends nothing but faults from flooding the log: so many lines per peer and second."""
-
-    def __init__(self, lines_per_second: int = REFUSALS_TOLD_PER_SECOND) -> None:
-        self._limit = lines_per_second
-        self._peers: dict[str, tuple[int, int, int]] = {}
-
-    def untold(self, peer: str, now: float) -> int | None:
-        """How many lines were left out before this one; None when this one is left out too."""
-        second, told, left_out = self._peers.get(peer, (0, 0, 0))
-        if second != int(now):
-            told = 0
-        is_told = told < self._limit
-        self._peers[peer] = (int(now), told + is_told, 0 if is_told else left_out + 1)
-        return left_out if is_told else None
 
 
 class Pending:

@@ -1,6 +1,6 @@
-"""What Gy tells the log about peers that send faults."""
+"""What one peer may cost the others."""
 
-from diameter_ocs.gy.application import Sparing
+from diameter_ocs.gy.limits import HeavyAllowance, Sparing
 
 
 def test_a_flood_of_refusals_is_told_in_a_few_lines_that_count_the_rest():
@@ -10,3 +10,13 @@ def test_a_flood_of_refusals_is_told_in_a_few_lines_that_count_the_rest():
     assert told.count(None) == 98
     assert sparing.untold("pgw02", 10.5) == 0
     assert [sparing.untold("pgw01", 11.0), sparing.untold("pgw01", 11.1)] == [98, 0]
+
+
+def test_very_large_requests_of_one_connection_are_bounded_per_second():
+    class Connection:
+        pass
+
+    one, other, allowance = Connection(), Connection(), HeavyAllowance(octets_per_second=100)
+    assert [allowance.admits(one, 40, 10.0 + n / 10) for n in range(4)] == [True, True, False, False]
+    assert allowance.admits(other, 40, 10.5)
+    assert allowance.admits(one, 40, 11.0)

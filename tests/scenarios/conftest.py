@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from diameter_ocs.gy.application import Sparing
+from diameter_ocs.gy.limits import Sparing
 from tests.support.catalogue import catalogue_in
 from tests.support.gy import Line
 from tests.support.ocs import gateway, running_ocs
