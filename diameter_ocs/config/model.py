@@ -162,7 +162,7 @@ class Requests(Section):
     """Pause after the first try without an answer; it doubles from try to try."""
     guard_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
     """How long a gateway may take for the request that its answer promised; an aborted session is closed then."""
-    poll_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5
+    poll_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 1
     """How often requests written by other programs, such as the command line, are looked for."""
 
 
