@@ -15,6 +15,9 @@ from diameter_ocs.peer.answers import answer, origin
 from diameter_ocs.peer.avps import AvpCode, text, unsigned32
 from diameter_ocs.peer.messages import Command
 from diameter_ocs.recharge.commands import Credit, SetAccountStatus, SetSubscriberStatus
+from diameter_ocs.simulator.dialect import Origin
+from diameter_ocs.simulator.scenario import run_scenario
+from diameter_ocs.simulator.scenario_file import Deed, parse_scenario
 from diameter_ocs.values.verdict import Verdict
 from diameter_ocs.wire.codec import decode_message
 from diameter_ocs.wire.dictionary import default_dictionary
@@ -26,6 +29,7 @@ from tests.support.ocs import (
     MB,
     MSISDN,
     OCS_HOST,
+    OCS_REALM,
     PGW,
     PGW_HOST,
     PGW_REALM,
@@ -40,6 +44,7 @@ from tests.support.ocs import (
 )
 from tests.support.wire_peer import WirePeer
 
+ORIGIN = Origin(PGW_HOST, PGW_REALM, OCS_REALM, 5)
 FAST = {"requests.answer_seconds": 0.2, "requests.pause_seconds": 0.05, "requests.poll_seconds": 0.2}
 _numbers = count(1)
 
@@ -482,3 +487,41 @@ async def test_no_conclusion_is_drawn_from_a_state_that_did_not_rise(node, befor
     async with gateway(node, structs.replace(PGW, origin_state_id=after)) as peer:
         session.peer = peer
         assert granted(await session.ask(UPDATE, mscc(10, used=MB))) == [10 * MB]
+
+
+TOP_UP = {
+    "name": "dry, credit, quota again, blocked",
+    "sessions": {"web": {"msisdn": MSISDN, "imsi": "001010000000101"}},
+    "step": [
+        {"do": "start", "session": "web", "groups": [10, 30], "expect": {"groups": {"10": 4012}, "stopped": [10]}},
+        {"do": "credit", "session": "web", "amount": "50 MB"},
+        {"do": "expect_rar", "session": "web", "expect": {"granted": {"10": ">= 1 MB"}, "phase": "open"}},
+        {"do": "use", "session": "web", "octets": {"10": "5 MB"}, "expect": {"passed": {"10": "5 MB"}}},
+        {"do": "block", "session": "web"},
+        {"do": "expect_asr", "session": "web", "expect": {"phase": "closed"}},
+    ],
+}
+
+
+async def test_a_scenario_with_an_operator(node):
+    """As files say it: the simulated gateway obeys RAR and ASR, the operator is a callable."""
+    await add_line(node, "acc-1", offer="standard")
+
+    async def operate(deed, subscriber, amount):
+        assert subscriber.msisdn == MSISDN
+        if deed is Deed.CREDIT:
+            await top_up(node, amount)
+        else:
+            await block(node)
+
+    server = tuple(node.transport.addresses[0])
+    report = await run_scenario(parse_scenario(TOP_UP), [server], ORIGIN, operator=operate)
+    assert [step.reasons for step in report.steps] == [()] * len(TOP_UP["step"])
+    assert (await bucket_of(node, "top-up")).remaining == 45 * MB
+
+
+async def test_a_scenario_without_an_operator_says_so(node):
+    await add_line(node, "acc-1", offer="standard")
+    server = tuple(node.transport.addresses[0])
+    report = await run_scenario(parse_scenario(TOP_UP | {"step": TOP_UP["step"][:2]}), [server], ORIGIN)
+    assert report.steps[1].reasons == ("nobody here can change accounts",)
