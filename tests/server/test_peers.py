@@ -165,14 +165,14 @@ async def test_who_asks_for_it_is_told_of_a_peer_that_opens_and_of_one_that_lost
 
 
 async def test_routes_to_a_gateway_are_its_own_connection_then_those_of_its_realm() -> None:
-    agent = replace(GATEWAY, origin_host="dra.example.org", applications=frozenset({0xFFFFFFFF}))
-    other = replace(GATEWAY, origin_host="smf.example.org")
+    agent = replace(GATEWAY, origin_host="dra.epc.example.org", applications=frozenset({0xFFFFFFFF}))
+    other = replace(GATEWAY, origin_host="smf.epc.example.org")
     async with diameter_port() as port:
         routes = port.peers.routes_to
         assert routes("pgw.example.org", "example.org") == []
         async with await port.open_peer(agent), await port.open_peer(), await port.open_peer(other):
             names = [each.origin_host for each in routes("PGW.example.org", "Example.org")]
-            assert names == ["pgw.example.org", "dra.example.org", "smf.example.org"]
+            assert names == ["pgw.example.org", "dra.epc.example.org", "smf.epc.example.org"]
             assert routes("gone.example.org", "example.net") == []
             assert [each.origin_host for each in routes("pgw.example.org", "example.net")] == ["pgw.example.org"]
 
