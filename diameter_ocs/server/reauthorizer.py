@@ -34,6 +34,7 @@ SESSIONS_PER_LOAD = 500
 MAX_DELIVERIES = 1_000
 """Sessions asked about at the same time; the others wait for the next look."""
 RESTART_PAGE = 256
+ENDS = (RequestState.CCR_SEEN, RequestState.CLOSED, RequestState.GAVE_UP)
 
 Key = tuple[str, str]
 
@@ -105,7 +106,7 @@ class Reauthorizer:
         self.awaited: dict[str, Watch] = {}
         self.waiting = 0
         """Requests that were not finished at the last look."""
-        self.results: dict[tuple[str, str], int] = {}
+        self.results = {(kind.value, end.value): 0 for kind in RequestKind for end in ENDS}
         """(kind, result) -> requests: by Result-Code of the answer, and by how they ended: a RequestState."""
 
     # what others tell ----------------------------------------------------------------------------
