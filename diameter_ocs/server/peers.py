@@ -188,16 +188,18 @@ class PeerTable:
         return entry.connection if entry else None
 
     def routes_to(self, host: str, realm: str) -> list[Connection]:
-        """Connections for a request to an Origin-Host: its own, then those of its realm; trusted ones first."""
-        own = self.connection_to(host)
-        found = [own] if own is not None else []
-        for entry in self._entries.values():
-            remote, connection = entry.peer.remote, entry.connection
-            if connection is None or connection is own or remote is None:
-                continue
-            if remote.origin_realm.lower() == realm.lower() and remote.applications & {CREDIT_CONTROL, RELAY}:
-                found.append(connection)
-        return sorted(found, key=lambda connection: not connection.steady)
+        """Connections for a request to an Origin-Host, trusted ones first (RFC 6733 §6.1).
+
+        Its own, then those of other peers of its realm, then those of relays of any realm.
+        """
+        found: list[tuple[bool, int, str, Connection]] = []
+        for connection in self.connections:
+            entry = self._entries.get(connection.peer_key or "")
+            if entry is not None and entry.connection is connection:
+                rank = _rank(entry, host.lower(), realm.lower())
+                if rank is not None:
+                    found.append((not connection.steady, rank, entry.label, connection))
+        return [connection for *_, connection in sorted(found, key=lambda each: each[:3])]
 
     def next_end_to_end(self) -> int:
         """A new End-to-End Identifier (RFC 6733 §3)."""
@@ -564,6 +566,18 @@ class PeerTable:
 
     def _failed_back(self, entry: PeerEntry, _: do.FailBack, __: _Cause) -> None:
         log.info("peer trusted again", peer=entry.peer.remote_host)
+
+
+def _rank(entry: PeerEntry, host: str, realm: str) -> int | None:
+    """How directly an open peer leads to a host; None when it does not."""
+    remote = entry.peer.remote
+    if remote is None:
+        return None
+    if remote.origin_host.lower() == host:
+        return 0
+    if remote.origin_realm.lower() == realm and remote.applications & {CREDIT_CONTROL, RELAY}:
+        return 1
+    return 2 if RELAY in remote.applications else None
 
 
 def _is_known(command: int) -> bool:

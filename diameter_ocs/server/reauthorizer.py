@@ -7,7 +7,7 @@ is sent again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -209,7 +209,9 @@ class Reauthorizer:
         by_session: dict[str, list[GatewayRequest]] = {}
         for row in pending:
             by_session.setdefault(row.session_id, []).append(row)
-        self._forget_reachable(by_session)
+        reach = _Reach(self._courier)
+        kept = ((each, who) for each, who in self._out_of_reach.items() if each in by_session and not reach.of(who))
+        self._out_of_reach = dict(kept)
         wanted = [each for each in by_session if each not in self._deliveries and each not in self._out_of_reach]
         for start in range(0, len(wanted), SESSIONS_PER_LOAD):
             if len(self._deliveries) >= MAX_DELIVERIES:
@@ -217,28 +219,18 @@ class Reauthorizer:
             page = wanted[start : start + SESSIONS_PER_LOAD]
             found = (await self._store.load(Wanted(session_ids=page))).sessions
             for session_id in page:
-                self._start(session_id, found.get(session_id), by_session[session_id])
+                self._start(session_id, found.get(session_id), by_session[session_id], reach)
 
-    def _forget_reachable(self, pending: Container[str]) -> None:
-        """Gateways that are back are asked again; of the others the sessions need not be read."""
-        assert self._courier is not None
-        routes: dict[tuple[str, str], bool] = {}
-        for who in set(self._out_of_reach.values()):
-            routes[who] = self._courier.can_reach(*who)
-        kept = ((each, who) for each, who in self._out_of_reach.items() if each in pending and not routes[who])
-        self._out_of_reach = dict(kept)
-
-    def _start(self, session_id: str, session: Session | None, rows: Sequence[GatewayRequest]) -> None:
+    def _start(self, session_id: str, session: Session | None, rows: Sequence[GatewayRequest], reach: "_Reach") -> None:
         rows = [row for row in rows if (row.account_id, row.request_id) not in self._dirty]
         if not rows or session_id in self._deliveries or len(self._deliveries) >= MAX_DELIVERIES:
             return
         if session is None or session.status is SessionStatus.CLOSED:
             self._finish(rows, RequestState.CLOSED)
             return
-        assert self._courier is not None
         who = session.origin_host, session.origin_realm
         is_answered = any(row.state is RequestState.ANSWERED for row in rows)
-        if not is_answered and not self._courier.can_reach(*who):
+        if not is_answered and not reach.of(who):
             self._out_of_reach[session_id] = who
             return
         task = asyncio.create_task(self._deliver(session, rows), name=f"request about {session_id}")
@@ -358,6 +350,21 @@ class Reauthorizer:
         except StoreError as error:
             log.error("sessions of a restarted peer stay open until supervision ends", peer=host, error=str(error))
         log.warning("sessions of a restarted peer closed", peer=host, closed=closed)
+
+
+class _Reach:
+    """Which gateways can be reached at this moment; each is looked for once."""
+
+    def __init__(self, courier: Courier | None) -> None:
+        assert courier is not None
+        self._courier = courier
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def of(self, who: tuple[str, str]) -> bool:
+        """who: host and realm."""
+        if who not in self._known:
+            self._known[who] = self._courier.can_reach(*who)
+        return self._known[who]
 
 
 def _united(rows: Sequence[GatewayRequest]) -> GatewayRequest:

@@ -316,6 +316,26 @@ async def test_the_gateway_is_away_and_comes_back(node):
         await reach(node, session, RequestState.ANSWERED)
 
 
+async def test_a_connection_that_breaks_over_a_request_is_not_broken_for_ever(node):
+    """Asked again when it is back, three times in all: a gateway that falls over a request gets peace."""
+    async with gateway(node) as peer:
+        session = await dry_session(node, peer)
+        await top_up(node)
+        await asked(peer, Command.RE_AUTH)
+        peer.reset()
+    for _ in range(2):
+        await until(lambda: node.transport.peers.connection_to(PGW_HOST) is None)
+        async with gateway(node) as peer:
+            await asked(peer, Command.RE_AUTH)
+            peer.reset()
+    (row,) = await reach(node, session, RequestState.GAVE_UP)
+    assert row.tries == 3
+    await until(lambda: node.transport.peers.connection_to(PGW_HOST) is None)
+    async with gateway(node) as peer:
+        await assert_silent(peer)
+    assert (await stored_session(node, session.session_id)).status is SessionStatus.OPEN
+
+
 async def test_a_request_outlives_the_node(tmp_path):
     """Written, not delivered, node ended and started anew: the gateway is asked when it connects."""
     async with node_in(tmp_path) as node:

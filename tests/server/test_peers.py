@@ -164,17 +164,22 @@ async def test_who_asks_for_it_is_told_of_a_peer_that_opens_and_of_one_that_lost
     assert restarted == [(GATEWAY.origin_host, True)]
 
 
-async def test_routes_to_a_gateway_are_its_own_connection_then_those_of_its_realm() -> None:
-    agent = replace(GATEWAY, origin_host="dra.epc.example.org", applications=frozenset({0xFFFFFFFF}))
+async def test_routes_to_a_gateway_are_its_own_connection_then_those_of_its_realm_then_relays() -> None:
+    agent = replace(
+        GATEWAY,
+        origin_host="dra.epc.example.org",
+        origin_realm="agents.example.org",
+        applications=frozenset({0xFFFFFFFF}),
+    )
     other = replace(GATEWAY, origin_host="smf.epc.example.org")
     async with diameter_port() as port:
         routes = port.peers.routes_to
         assert routes("pgw.example.org", "example.org") == []
         async with await port.open_peer(agent), await port.open_peer(), await port.open_peer(other):
             names = [each.origin_host for each in routes("PGW.example.org", "Example.org")]
-            assert names == ["pgw.example.org", "dra.epc.example.org", "smf.epc.example.org"]
-            assert routes("gone.example.org", "example.net") == []
-            assert [each.origin_host for each in routes("pgw.example.org", "example.net")] == ["pgw.example.org"]
+            assert names == ["pgw.example.org", "smf.epc.example.org", "dra.epc.example.org"]
+            names = [each.origin_host for each in routes("gone.example.net", "example.net")]
+            assert names == ["dra.epc.example.org"]
 
 
 async def test_a_rise_of_origin_state_id_is_logged() -> None:
