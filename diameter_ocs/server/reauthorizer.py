@@ -61,14 +61,17 @@ class Patience(Struct, frozen=True, kw_only=True):
 
 
 class Watch:
-    """A session whose gateway was asked: the request that it now owes us is looked out for."""
+    """A session whose gateway was asked: the request that it now owes us is looked out for.
+
+    until: monotonic seconds; None while the delivery goes on.
+    """
 
     __slots__ = ("kind", "rows", "seen", "until")
 
-    def __init__(self, kind: RequestKind, until: float) -> None:
+    def __init__(self, kind: RequestKind, rows: Sequence[GatewayRequest]) -> None:
         self.kind = kind
-        self.until = until
-        self.rows: tuple[GatewayRequest, ...] = ()
+        self.rows = rows
+        self.until: float | None = None
         self.seen = asyncio.Event()
 
     def is_answered_by(self, entry: Entry) -> bool:
@@ -121,8 +124,8 @@ class Reauthorizer:
         if watch is None or watch.seen.is_set() or not watch.is_answered_by(entry):
             return
         watch.seen.set()
-        if watch.rows:
-            self._finish(watch.rows, RequestState.CCR_SEEN)
+        self._finish(watch.rows, RequestState.CCR_SEEN)
+        if watch.until is not None:
             self._forget(entry.session_id, watch)
 
     def peer_opened(self, host: str) -> None:
@@ -248,7 +251,7 @@ class Reauthorizer:
         kind = RequestKind.REAUTHORIZE
         if any(row.kind is RequestKind.ABORT for row in rows):
             kind, rows = RequestKind.ABORT, [row for row in rows if row.kind is RequestKind.ABORT]
-        watch = self.awaited[session.session_id] = Watch(kind, float("inf"))
+        watch = self.awaited[session.session_id] = Watch(kind, rows)
         try:
             answered = [row for row in rows if row.state is RequestState.ANSWERED]
             report = (
@@ -259,14 +262,15 @@ class Reauthorizer:
             log.exception("a request to a gateway could not be delivered", session=session.session_id)
             self._finish(rows, RequestState.GAVE_UP)
         finally:
-            if not watch.rows:
+            if watch.until is None:
                 self._forget(session.session_id, watch)
 
     async def _ask(self, session: Session, rows: Sequence[GatewayRequest], watch: Watch) -> Report:
         assert self._courier is not None
 
         def sent(tries: int) -> None:
-            self._note(replace(row, state=RequestState.SENT, tries=row.tries + tries) for row in rows)
+            watch.rows = [replace(row, state=RequestState.SENT, tries=row.tries + tries) for row in rows]
+            self._note(watch.rows)
 
         report = await self._courier.deliver(_united(rows), session, sent, watch.seen.is_set)
         if report.fate is Fate.ANSWERED:
@@ -277,7 +281,7 @@ class Reauthorizer:
     async def _settle(self, session: Session, rows: Sequence[GatewayRequest], report: Report, watch: Watch) -> None:
         """What follows from the answer, or from its absence (RFC 8506 §5.5, RFC 6733 §8.5)."""
         if watch.seen.is_set():
-            self._finish(rows, RequestState.CCR_SEEN)
+            self._note(replace(row, state=RequestState.CCR_SEEN) for row in rows)
         elif report.fate is Fate.NO_ROUTE:
             self._note(replace(row, state=RequestState.WAITING) for row in rows)
         elif report.fate is Fate.NO_ANSWER:
@@ -292,19 +296,17 @@ class Reauthorizer:
             await self._see_it_end(session, rows, watch)
         else:
             self._finish(rows, RequestState.ANSWERED)
-            watch.rows = tuple(replace(row, state=RequestState.ANSWERED) for row in rows)
+            watch.rows = rows
             watch.until = self._now() + self._patience.guard_seconds
 
     async def _see_it_end(self, session: Session, rows: Sequence[GatewayRequest], watch: Watch) -> None:
         """The gateway said that it stops: wait for its CCR-Termination, then close the session without it."""
-        rows = [replace(row, state=RequestState.ANSWERED) for row in rows]
-        self._note(rows)
+        watch.rows = [replace(row, state=RequestState.ANSWERED) for row in rows]
+        self._note(watch.rows)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience.guard_seconds):
                 await watch.seen.wait()
-        if watch.seen.is_set():
-            self._finish(rows, RequestState.CCR_SEEN)
-        else:
+        if not watch.seen.is_set():
             await self._close(session, rows, "aborted, and no CCR-Termination came", is_silent=True)
 
     async def _close(self, session: Session, rows: Sequence[GatewayRequest], reason: str, *, is_silent: bool) -> None:
@@ -323,7 +325,9 @@ class Reauthorizer:
 
     def _drop_old_watches(self) -> None:
         now = self._now()
-        for session_id in [each for each, watch in self.awaited.items() if watch.until <= now]:
+        for session_id in [
+            each for each, watch in self.awaited.items() if watch.until is not None and watch.until <= now
+        ]:
             del self.awaited[session_id]
 
     def _finish(self, rows: Iterable[GatewayRequest], state: RequestState) -> None:

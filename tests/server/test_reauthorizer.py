@@ -209,6 +209,20 @@ async def test_an_update_is_not_the_end_that_an_abort_waits_for():
         await bench.reach((RequestState.CLOSED, 2001))
 
 
+async def test_what_came_before_the_answer_counts_once_and_at_once():
+    """Also when the node ends before the answer."""
+    bench = Bench()
+    async with bench.running():
+        bench.courier.gate.clear()
+        await bench.put(rar())
+        await until(lambda: bench.courier.delivered)
+        for _ in range(3):
+            bench.asks.came(Entry("acc-1", 9, 0, "ccr_update", session_id="s"))
+        await bench.reach((RequestState.CCR_SEEN, 0))
+    assert await bench.store.pending_requests(10) == []
+    assert bench.asks.results["reauthorize", "ccr_seen"] == 1
+
+
 async def test_a_request_that_comes_long_after_is_not_the_one_that_was_promised():
     async with Bench().running() as bench:
         await bench.put(rar())
