@@ -74,7 +74,7 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
         quota.used_units + used,
         False,
         quota.assumed_units - (reported - used),
-        quota.dry or quota.final,
+        dry=quota.dry or quota.final,
     )
 
 
