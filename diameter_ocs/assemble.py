@@ -24,8 +24,10 @@ from diameter_ocs.rating.catalogue import Catalogue
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.server.clock import Clock
 from diameter_ocs.server.control import add_control
+from diameter_ocs.server.courier import Courier, Persistence
 from diameter_ocs.server.http import HttpServer, NodeFacts, Readiness, create_app
 from diameter_ocs.server.peer_status import PeerStatus
+from diameter_ocs.server.reauthorizer import Patience, Reauthorizer
 from diameter_ocs.server.sweeper import Sweeper
 from diameter_ocs.server.transport import DiameterServer, TransportSettings
 from diameter_ocs.storage import Store, open_store
@@ -103,6 +105,7 @@ class Ocs:
         self.engine = engine_of(config, self.store, self.telemetry, self.clock)
         self.application = self._application()
         self.sweeper = self._sweeper()
+        self.reauthorizer = self._reauthorizer()
         self.readiness = Readiness(
             {"store": self._store_problem, "engine": self._engine_problem, "diameter": self._listen_problem},
             self.clock.now,
@@ -110,6 +113,7 @@ class Ocs:
         self.http = self._http()
         self._transport: DiameterServer | None = None
         self._sweeping: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._bind_telemetry()
 
     async def start(self) -> None:
@@ -124,6 +128,7 @@ class Ocs:
             await self.stop()
             raise
         self._sweeping = asyncio.create_task(self.sweeper.run(), name="ocs-sweeper")
+        self._asking = asyncio.create_task(self.reauthorizer.run(self._courier()), name="ocs-requests")
         _tune_interpreter()
         log.info(
             "node started",
@@ -140,14 +145,20 @@ class Ocs:
         A step that fails is told and does not keep the next ones from being taken.
         """
         self.readiness.is_draining = True
-        steps = (partial(self._hang_up, cause), self._stop_sweeping, self.http.stop, self.engine.stop)
-        for step in steps:
+        hang_up = partial(self._hang_up, cause)
+        for step in (self._stop_asking, hang_up, self._stop_sweeping, self.http.stop, self.engine.stop):
             try:
                 await step()
             except Exception:
                 log.exception("a part of the node did not stop in order")
         await self.store.close()
         log.info("node stopped")
+
+    async def _stop_asking(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+            self._asking = None
 
     async def _hang_up(self, cause: DisconnectCause) -> None:
         if self._transport is not None and self._transport.addresses:
@@ -197,6 +208,8 @@ class Ocs:
         transport = DiameterServer(
             settings, self.application, drain=self.application.drain, observer=self.telemetry.peer_observer
         )
+        transport.peers.on_opened = self.reauthorizer.peer_opened
+        transport.peers.on_restarted = self.reauthorizer.peer_restarted
         own = {realm.lower() for realm in (node.origin_realm, *node.served_realms)}
         self.application.served_realms = ServedRealms(own, transport.peers.realms if node.serve_peer_realms else ())
         return transport
@@ -210,6 +223,21 @@ class Ocs:
             checkpoint=getattr(self.store, "checkpoint", None),
             checkpoint_seconds=self.config.store.checkpoint_seconds,
         )
+
+    def _reauthorizer(self) -> Reauthorizer:
+        requests = self.config.requests
+        patience = Patience(guard_seconds=requests.guard_seconds, poll_seconds=requests.poll_seconds)
+        made = Reauthorizer(self.store, self.engine.execute, self.clock.now, patience)
+        self.engine.outbox = made
+        return made
+
+    def _courier(self) -> Courier:
+        settings = self.config.requests
+        node = Node(origin_host=self.config.node.origin_host, origin_realm=self.config.node.origin_realm)
+        persistence = Persistence(
+            answer_seconds=settings.answer_seconds, tries=settings.tries, pause_seconds=settings.pause_seconds
+        )
+        return Courier(node, self.dictionary, self.transport.peers, persistence)
 
     def _http(self) -> HttpServer:
         node = self.config.node
@@ -227,6 +255,7 @@ class Ocs:
             cache=self.engine.cache,
             peers=self._peer_statuses,
             sweeper=self.sweeper,
+            requests=self.reauthorizer,
             store_totals=lambda: self.sweeper.totals,
             reserved_units=self.telemetry.engine_observer.reserved_units,
             refused_peers=lambda: self._transport.peers.refused if self._transport is not None else (),

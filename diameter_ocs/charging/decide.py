@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, structs
 
+from diameter_ocs.charging.commands import AbortSession
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.quota import (
     MS_PER_SECOND,
@@ -86,17 +87,43 @@ def expire_session(
     """Close a session whose supervision is over; its reservation is released or charged by policy."""
     if session.status is SessionStatus.CLOSED or session.expires_ms > at_ms:
         return refuse(Verdict.NOT_FOUND, "the session is not due")
+    silent_seconds = (at_ms - session.last_ms) // MS_PER_SECOND
+    reason = f"no request for {silent_seconds} s; reservation: {rules.silence.value}"
+    return _close_unheard(account, session, offer, rules, at_ms, "session_expired", reason, "silent")
+
+
+def abort_session(
+    command: AbortSession, account: Account, session: Session, offer: Offer | None, rules: ChargingRules, at_ms: int
+) -> Decision:
+    """Close a session that its gateway does not have any more."""
+    if session.status is SessionStatus.CLOSED:
+        return refuse(Verdict.NOT_FOUND, "the session is closed")
+    if command.unheard_since_ms is not None and session.last_ms >= command.unheard_since_ms:
+        return refuse(Verdict.NOT_FOUND, "the gateway has spoken of the session since")
+    reason, settling = command.reason, offer if command.is_silent else None
+    return _close_unheard(account, session, settling, rules, at_ms, "session_aborted", reason, reason)
+
+
+def _close_unheard(
+    account: Account,
+    session: Session,
+    offer: Offer | None,
+    rules: ChargingRules,
+    at_ms: int,
+    kind: str,
+    reason: str,
+    why: str,
+) -> Decision:
+    """Close a session without a last report: its reservations are settled by policy, or released without an offer."""
     book = Book(account)
     quotas = tuple(_give_up(book, quota, offer, rules, at_ms) for quota in session.quotas)
     book.expire(at_ms)
-    silent_seconds = (at_ms - session.last_ms) // MS_PER_SECOND
-    reason = f"no request for {silent_seconds} s; reservation: {rules.silence.value}"
     after = book.account(opened_sessions=-1)
     entry = Entry(
         account.account_id,
         after.last_seq,
         at_ms,
-        "session_expired",
+        kind,
         tuple(book.postings),
         session.subscriber_id,
         session.session_id,
@@ -108,7 +135,7 @@ def expire_session(
         expires_ms=_forget_at(rules, at_ms),
         last_ms=session.last_ms,
         closed_ms=at_ms,
-        why="silent",
+        why=why,
     )
     return Decision(Outcome(detail=reason), after, closed, entry=entry)
 

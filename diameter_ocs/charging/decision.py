@@ -3,6 +3,7 @@
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.charging.session import Session
 from diameter_ocs.ledger.account import Account, Subscriber
@@ -20,6 +21,8 @@ class Decision(Struct, frozen=True, gc=False):
     subscribers: tuple[Subscriber, ...] = ()
     entry: Entry | None = None
     new_identities: tuple[tuple[Identity, SubscriberRef], ...] = ()
+    requests: tuple[GatewayRequest, ...] = ()
+    """What gateways have to be asked because of it."""
 
 
 _encoder = Encoder()

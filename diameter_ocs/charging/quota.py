@@ -3,6 +3,8 @@
 RFC 8506 §5.6, TS 32.299 §6.5. All functions move units in a Book and return new values.
 """
 
+from msgspec.structs import replace
+
 from diameter_ocs.charging.request import CreditOutcome, FinalUnitAction, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation
 from diameter_ocs.ledger.account import Bucket
@@ -72,6 +74,7 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
         quota.used_units + used,
         False,
         quota.assumed_units - (reported - used),
+        dry=quota.dry or quota.final,
     )
 
 
@@ -169,7 +172,8 @@ def grant(
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
     within_reach = sum([units for _, units in sources])
     if not within_reach:
-        return quota, refusal(quota.rating_group, quota.service_identifiers, Verdict.CREDIT_LIMIT_REACHED)
+        dry = replace(quota, dry=True)
+        return dry, refusal(quota.rating_group, quota.service_identifiers, Verdict.CREDIT_LIMIT_REACHED)
     units = _slice(within_reach, wanted, claimants, policy)
     reservations, until_ms = _reserve(book, sources, rule, quota, units)
     validity = policy.validity_seconds

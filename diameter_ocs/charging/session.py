@@ -46,6 +46,8 @@ class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
     final: bool = False
     assumed_units: int = 0
     """Units charged as used when supervision ended the session without a report."""
+    dry: bool = False
+    """The balance gave out: the last wish was refused for lack of credit, or a final grant was used."""
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):

@@ -112,7 +112,7 @@ def credit(
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Add money or data. Every --data makes a bucket of its own.
+    """Add money or data. Every --data makes a bucket of its own. Sessions that had run dry go on.
 
     Example: ocs account credit acme --balance 5.00
     """
@@ -137,7 +137,7 @@ def block(
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Refuse service to every subscriber of an account, open sessions at their next request."""
+    """Refuse service to every subscriber of an account; gateways are asked to end open sessions."""
     _set_status(context, account, "blocked", reason, config, as_json)
 
 

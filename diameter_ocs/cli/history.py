@@ -1,5 +1,6 @@
 """What happened in a session, from its journal: one line for each request, with what moved and what was answered."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
@@ -67,7 +68,7 @@ class History:
         self._units = {bucket.bucket_id: bucket.unit for bucket in account.buckets}
         self._currency = account.currency
 
-    def table(self, entries: list[Entry]) -> Table:
+    def table(self, entries: Sequence[Entry]) -> Table:
         """One row for each entry, in order."""
         made = table("History (UTC)", "at", "kind", "no.", "debited", "released", "reserved", "answer", right=("no.",))
         for entry in entries:

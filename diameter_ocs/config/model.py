@@ -151,6 +151,21 @@ class Sessions(Section):
     """Which Subscription-Id names the subscriber when a request carries several; first wins."""
 
 
+class Requests(Section):
+    """Requests of this node to gateways: to re-authorise (RAR) and to abort (ASR)."""
+
+    answer_seconds: Annotated[float, Field(gt=0, le=300)] = 5
+    """How long to wait for an answer before it is sent again."""
+    tries: Annotated[int, Field(ge=1, le=20)] = 3
+    """How often one request is sent at most."""
+    pause_seconds: Annotated[float, Field(gt=0, le=300)] = 2
+    """Pause after the first try without an answer; it doubles from try to try."""
+    guard_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    """How long a gateway may take for the request that its answer promised; an aborted session is closed then."""
+    poll_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 1
+    """How often requests written by other programs, such as the command line, are looked for."""
+
+
 class Http(Section):
     """Metrics, health and status."""
 
@@ -177,6 +192,7 @@ class Config(Section):
     catalogue: Catalogue = Catalogue()
     engine: Engine = Engine()
     sessions: Sessions = Sessions()
+    requests: Requests = Requests()
     http: Http = Http()
     log: Log = Log()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 
 from diameter_ocs.charging.decision import Decision
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.charging.session import Session
 from diameter_ocs.engine.cache import AccountCache, Holding
@@ -33,7 +34,17 @@ class Ticket:
 class Work:
     """Everything one batch changes in one account, decided on `base_version` of it."""
 
-    __slots__ = ("answers", "base_version", "entries", "holding", "identities", "is_changed", "sessions", "subscribers")
+    __slots__ = (
+        "answers",
+        "base_version",
+        "entries",
+        "holding",
+        "identities",
+        "is_changed",
+        "requests",
+        "sessions",
+        "subscribers",
+    )
 
     def __init__(self, holding: Holding) -> None:
         self.holding = holding
@@ -43,6 +54,7 @@ class Work:
         self.subscribers: dict[str, Subscriber] = {}
         self.identities: list[tuple[Identity, SubscriberRef]] = []
         self.entries: list[Entry] = []
+        self.requests: tuple[GatewayRequest, ...] = ()
         self.answers: list[tuple[Ticket, Outcome]] = []
 
     def apply(self, decision: Decision, cache: AccountCache) -> None:
@@ -56,6 +68,8 @@ class Work:
             cache.put_session(holding, decision.session)
         if decision.entry is not None:
             self.entries.append(decision.entry)
+        if decision.requests:
+            self.requests += decision.requests
         for subscriber in decision.subscribers:
             self.subscribers[subscriber.subscriber_id] = subscriber
             holding.subscribers[subscriber.subscriber_id] = subscriber
@@ -77,6 +91,7 @@ class Work:
             tuple(self.identities),
             tuple(self.sessions.values()),
             tuple(self.entries),
+            self.requests,
         )
 
 

@@ -14,13 +14,20 @@ from typing import Protocol
 import structlog
 from msgspec import Struct
 
-from diameter_ocs.charging.commands import ExpireSession
+from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
 from diameter_ocs.charging.decide import Terms
 from diameter_ocs.charging.request import Outcome, SessionRequest
 from diameter_ocs.engine.batch import Batch, Done, Ticket
 from diameter_ocs.engine.cache import AccountCache
-from diameter_ocs.engine.commands import Command, Subject, decide, new_names
-from diameter_ocs.engine.observer import EngineObserver, Unobserved
+from diameter_ocs.engine.commands import (
+    CONCERNS_OPEN_SESSIONS,
+    Command,
+    Subject,
+    decide,
+    lacks_open_sessions,
+    new_names,
+)
+from diameter_ocs.engine.observer import EngineObserver, NobodyWaits, OutboxObserver, Unobserved
 from diameter_ocs.errors import StoreError
 from diameter_ocs.storage.protocol import SessionRef, Store, VersionedAccount, Wanted
 from diameter_ocs.values.identity import Identity
@@ -75,6 +82,7 @@ class Engine:
         self.clock = clock
         self.settings = settings or EngineSettings()
         self.observer: EngineObserver = observer or Unobserved()
+        self.outbox: OutboxObserver = NobodyWaits()
         self.cache = AccountCache(self.settings.cache_accounts)
         self._queue: deque[Ticket] = deque()
         self._undecided: Sequence[Ticket] = ()
@@ -231,7 +239,7 @@ class Engine:
         """Bring in whatever the commands need; returns those that can be decided, refuses the others."""
         for _ in range(LOAD_ATTEMPTS):
             wanted = self._wanted(tickets)
-            if not (wanted.identities or wanted.session_ids or wanted.accounts):
+            if not _lacks(wanted):
                 return tickets
             evictions, started = self.cache.evictions, self.clock.now()
             try:
@@ -250,8 +258,7 @@ class Engine:
         missing: list[Ticket] = []
         for ticket in tickets:
             wanted = self._wanted([ticket])
-            lacks = wanted.identities or wanted.session_ids or wanted.accounts
-            (missing if lacks else ready).append(ticket)
+            (missing if _lacks(wanted) else ready).append(ticket)
         self._refuse(missing, Verdict.STORE_UNAVAILABLE, "store")
         return ready
 
@@ -261,6 +268,7 @@ class Engine:
         identities: set[Identity] = set()
         sessions: set[str] = set()
         accounts: set[str] = set()
+        open_sessions_of: set[str] = set()
         for ticket in tickets:
             command = ticket.command
             if type(command) is SessionRequest:
@@ -273,12 +281,20 @@ class Engine:
                         continue
                 cache.hits += 1
                 continue
-            if isinstance(command, ExpireSession) and cache.by_session(command.session_id) is None:
+            if (
+                isinstance(command, ExpireSession | AbortSession | AskGateway)
+                and cache.by_session(command.session_id) is None
+            ):
                 sessions.add(command.session_id)
-            if cache.holding(command.account_id) is None:  # type: ignore[union-attr]
+            holding = cache.holding(command.account_id)  # type: ignore[union-attr]
+            if holding is None:
                 accounts.add(command.account_id)  # type: ignore[union-attr]
+            if isinstance(command, CONCERNS_OPEN_SESSIONS) and (
+                holding is None or lacks_open_sessions(command, holding)
+            ):
+                open_sessions_of.add(command.account_id)
             identities.update(name for name in new_names(command) if cache.by_identity(name) is None)
-        return Wanted(identities, sessions, accounts)
+        return Wanted(identities, sessions, accounts, open_sessions_of)
 
     async def _recall_old_answers(self, tickets: Sequence[Ticket], building: Batch) -> None:
         """A request number below the session's highest is a late first copy or an old repeat: ask the journal.
@@ -391,6 +407,7 @@ class Engine:
             for ticket, outcome in work.answers:
                 self._answer(ticket, outcome)
         self._report(batch, self._commit_seconds)
+        self._tell_outbox(batch)
         return stale, redo
 
     def _report(self, batch: Batch, seconds: float) -> None:
@@ -398,6 +415,17 @@ class Engine:
         for work in batch.works.values():
             for entry in work.entries:
                 self.observer.journaled(entry)
+
+    def _tell_outbox(self, batch: Batch) -> None:
+        """Tell who waits for a request of a gateway that it came, and who delivers that there is something to do."""
+        outbox = self.outbox
+        if outbox.awaited:
+            for work in batch.works.values():
+                for entry in work.entries:
+                    if entry.session_id in outbox.awaited:
+                        outbox.came(entry)
+        if any(work.requests for work in batch.works.values()):
+            outbox.written()
 
     def _give_up(self, batch: Batch, error: Exception) -> tuple[frozenset[str], list[Ticket]]:
         log.error("commit failed; nothing of it was charged", error=str(error), requests=len(batch))
@@ -443,3 +471,7 @@ class Engine:
             ticket.done(outcome)
         except Exception:
             log.exception("an answer could not be delivered; its effect is stored for the repeat")
+
+
+def _lacks(wanted: Wanted) -> bool:
+    return bool(wanted.identities or wanted.session_ids or wanted.accounts or wanted.open_sessions_of)

@@ -87,6 +87,11 @@ class Group:
     def is_alive(self) -> bool:
         return self.phase is not GroupPhase.STOPPED
 
+    @property
+    def lacks_credit(self) -> bool:
+        """Stopped only because the balance was used up (TS 32.299 §7.1)."""
+        return self.phase is GroupPhase.STOPPED and self.result_code == ResultCode.CREDIT_LIMIT_REACHED
+
     # Traffic and time ----------------------------------------------------------------------------
 
     def let_through(self, octets: int, now: float) -> int:

@@ -50,7 +50,15 @@ class Deed(Enum):
     DROP_CONNECTION = "drop_connection"
     RECONNECT = "reconnect"
     END = "end"
+    CREDIT = "credit"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    EXPECT_RAR = "expect_rar"
+    EXPECT_ASR = "expect_asr"
 
+
+OPERATOR_DEEDS = (Deed.CREDIT, Deed.BLOCK, Deed.UNBLOCK)
+"""Done to the account of the session's subscriber, by whoever runs the scenario."""
 
 NEEDS: Mapping[Deed, tuple[str, ...]] = {
     Deed.START: ("session",),
@@ -60,6 +68,11 @@ NEEDS: Mapping[Deed, tuple[str, ...]] = {
     Deed.DROP_CONNECTION: (),
     Deed.RECONNECT: (),
     Deed.END: ("session",),
+    Deed.CREDIT: ("session", "amount"),
+    Deed.BLOCK: ("session",),
+    Deed.UNBLOCK: ("session",),
+    Deed.EXPECT_RAR: ("session",),
+    Deed.EXPECT_ASR: ("session",),
 }
 MAY: Mapping[Deed, tuple[str, ...]] = {
     Deed.START: ("groups", "lose_answer"),
@@ -105,7 +118,8 @@ class Expectation(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """One thing the gateway does. octets by rating group, all flowing at the same time.
 
-    lose_answer: the connection breaks after the request has left and before its answer is read.
+    lose_answer: the connection breaks after the request has left and before its answer is read. amount: octets
+    that are credited.
     """
 
     deed: Deed
@@ -113,12 +127,14 @@ class Step(Struct, frozen=True):
     groups: tuple[int | None, ...] = ()
     octets: Mapping[int | None, int] = {}
     seconds: int = 0
+    amount: int = 0
     lose_answer: bool = False
     expect: Expectation = Expectation()
 
     def __str__(self) -> str:
         parts = [self.deed.value.replace("_", " "), self.session]
         parts += [f"{octets:,} octets of group {_name(group)}" for group, octets in self.octets.items()]
+        parts += [f"{self.amount:,} octets"] if self.deed is Deed.CREDIT else []
         parts += [f"{self.seconds} s"] if self.deed is Deed.IDLE else []
         return " ".join(filter(None, parts))
 
@@ -246,6 +262,7 @@ class _Parser:
             groups=self._groups(f"{where}.groups", row.get("groups", [])),
             octets={group: self._octets(f"{where}.octets", n) for group, n in self._by_group(where, row, "octets")},
             seconds=self._seconds(f"{where}.seconds", row.get("seconds", 0)),
+            amount=self._octets(f"{where}.amount", row.get("amount", 0)),
             lose_answer=self._flag(row, "lose_answer", f"{where}."),
             expect=self._expectation(f"{where}.expect", row.get("expect", {})),
         )

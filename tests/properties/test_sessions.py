@@ -3,7 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diameter_ocs.charging.decide import expire_session
+from diameter_ocs.charging.commands import AbortSession
+from diameter_ocs.charging.decide import abort_session, expire_session
+from diameter_ocs.charging.decision import Decision
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import Silence
 from diameter_ocs.charging.session import SessionStatus
@@ -20,7 +22,7 @@ wishes = st.one_of(st.none(), st.builds(ServiceUnits, amounts))
 reports = st.lists(st.builds(ServiceUnits, amounts), max_size=2).map(tuple)
 credits_asked = st.builds(ServiceCredit, groups, st.just(()), wishes, reports, st.one_of(st.none(), st.integers(0, 9)))
 moves = st.tuples(
-    st.sampled_from(("I", "U", "U", "U", "T", "X")),
+    st.sampled_from(("I", "U", "U", "U", "T", "X", "A")),
     st.integers(0, 2),
     st.integers(0, 6),
     st.lists(credits_asked, max_size=3),
@@ -81,6 +83,8 @@ def test_books_balance_after_any_sequence_of_requests(wallet, offer, silence, se
         session_id = f"s;1;{session}"
         if kind == "X":
             expire(line, session_id)
+        elif kind == "A":
+            abort(line, session_id, is_silent=number % 2 == 0)
         else:
             types = {"I": RequestType.INITIAL, "U": RequestType.UPDATE, "T": RequestType.TERMINATION}
             sent = request(types[kind], number, *asked, session_id=session_id)
@@ -97,9 +101,22 @@ def expire(line: Line, session_id: str) -> None:
         return
     offer = line.terms.catalogue.offers[line.subscriber.offer]
     line.at_ms = max(line.at_ms, session.expires_ms)
-    decision = expire_session(line.account, session, offer, line.terms.rules, line.at_ms)
+    take(line, expire_session(line.account, session, offer, line.terms.rules, line.at_ms))
+
+
+def abort(line: Line, session_id: str, *, is_silent: bool) -> None:
+    session = line.sessions.get(session_id)
+    if session is None:
+        return
+    offer = line.terms.catalogue.offers[line.subscriber.offer]
+    command = AbortSession("acc-1", session_id, "gone", is_silent)
+    take(line, abort_session(command, line.account, session, offer, line.terms.rules, line.at_ms))
+
+
+def take(line: Line, decision: Decision) -> None:
     if decision.account is not None:
-        line.account, line.sessions[session_id] = decision.account, decision.session
+        assert decision.session is not None
+        line.account, line.sessions[decision.session.session_id] = decision.account, decision.session
         line.entries.append(decision.entry)
 
 

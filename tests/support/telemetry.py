@@ -88,6 +88,7 @@ def exercised(now: StoppedTime | None = None) -> Telemetry:
         peers=lambda: [peer(), peer("pgw02.example.org", state="closed", watchdog="down")],
         refused_peers=lambda: [RefusedPeer(1_790_000_000_000, "x.y", "y", "192.0.2.1:1", "no rule", "[[peers]]")],
         sweeper=SimpleNamespace(closed=1, forgotten=2, failures=0, last_run_ms=1_790_000_005_000),
+        requests=SimpleNamespace(waiting=2, results={("reauthorize", "2002"): 3, ("abort", "closed"): 1}),
         store_totals=lambda: StoreTotals(20, 21, 4, 99),
         database_bytes=lambda: 4096,
     )
