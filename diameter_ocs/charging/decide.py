@@ -7,10 +7,13 @@ keep the answer for repeats. Pure: account, session, terms and time in, a Decisi
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
+from diameter_ocs.charging.extras import CreditExtras
+from diameter_ocs.charging.final_units import after_final_units, final_extras, redirect_address
+from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
-    MS_PER_SECOND,
     grant,
     is_unit_supported,
     refusal,
@@ -28,10 +31,12 @@ from diameter_ocs.charging.request import (
 )
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import ANSWERS_KEPT, MAX_QUOTAS, Answer, Quota, Session, SessionStatus
+from diameter_ocs.charging.sizing import MS_PER_SECOND
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.rating.catalogue import Catalogue, GroupRule, Offer, Treatment
+from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
@@ -42,14 +47,19 @@ ENTRY_KIND = {
 }
 MAX_CLAIMANTS = 64
 """More sessions than this do not make a slice of a low balance any smaller."""
+UNCONTROLLED = "the offer has no credit control"
 NEVER_OPENED = "reported by a gateway, never opened here"
 
 
 class Terms(Struct, frozen=True):
-    """What is sold and how sessions are supervised: the same for every decision of a batch."""
+    """What is sold and how sessions are supervised: the same for every decision of a batch.
+
+    portal: signs the links of redirects; None: no link is signed.
+    """
 
     catalogue: Catalogue
     rules: ChargingRules
+    portal: PortalKey | None = None
 
 
 def decide_session_request(
@@ -249,6 +259,8 @@ class _Step:
             return refuse(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
         if self.offer is None:
             return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} is not in the catalogue")
+        if not self.offer.is_controlled:
+            return refuse(Verdict.NOT_CHARGED, UNCONTROLLED)
         if self.account.open_sessions >= self.terms.rules.max_open_sessions:
             return refuse(Verdict.TOO_MANY_SESSIONS, "the account has its maximum of open sessions")
         answers = self._credits(self.request.credits, may_grant=True)
@@ -262,6 +274,9 @@ class _Step:
         if self._is_blocked():
             self._credits(self.request.credits, may_grant=False)
             return self._close(session, Outcome(Verdict.SERVICE_DENIED, detail="account or subscriber is blocked"))
+        if self.offer is not None and not self.offer.is_controlled:
+            self._credits(self.request.credits, may_grant=False)
+            return self._close(session, Outcome(Verdict.NOT_CHARGED, detail=UNCONTROLLED))
         answers = self._credits(self.request.credits, may_grant=True)
         refusal_of_all = self._refusal_of_all(answers)
         if refusal_of_all is not None:
@@ -321,7 +336,7 @@ class _Step:
         if rule is None or self.offer is None:
             return self._unratable(credit, quota, mark)
         group = _effective_group(credit.rating_group, self.offer)
-        used = 0
+        used, was_final = 0, quota.final
         if credit.used or credit.requested is not None or credit.reporting_reason is not None:
             used = used_units(credit, rule.unit)
             quota = settle(self.book, quota, rule, group, used, self.at_ms, mark)
@@ -329,6 +344,8 @@ class _Step:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
         answer = self._next(credit, quota, rule, group, may_grant)
+        if was_final and may_grant and credit.requested is None:
+            answer = self._after_final_units(credit, quota, rule, answer)
         return _with_used(answer, used) if used else answer
 
     def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
@@ -339,12 +356,51 @@ class _Step:
             return refusal(*key, Verdict.GROUP_NOT_ALLOWED)
         wish = credit.requested
         if wish is None or not may_grant or credit.reporting_reason == ReportingReason.FINAL:
+            if quota.is_opened and credit.reporting_reason == ReportingReason.FINAL:
+                self.quotas[key] = replace(quota, is_opened=False)
             return CreditOutcome(*key)
         if not is_unit_supported(wish):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
+        if rule.treatment is Treatment.NOT_CONTROLLED:
+            return refusal(*key, Verdict.NOT_CHARGED)
+        tuning = rule.quota.tuning
+        if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:
+            return CreditOutcome(*key)
+        was_opened = quota.is_opened
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
         self.quotas[key] = quota
+        if answer.final is not None:
+            answer = self._with_final_units(answer, rule)
+        if tuning is not None and tuning.triggers is not None and answer.granted is not None and not was_opened:
+            extras = answer.extras or CreditExtras()
+            answer = replace(answer, extras=replace(extras, triggers=tuning.triggers))
         return answer
+
+    def _after_final_units(
+        self, credit: ServiceCredit, quota: Quota, rule: GroupRule, answer: CreditOutcome
+    ) -> CreditOutcome:
+        """The gateway restricts the service now: tell it how long, grant nothing (RFC 8506 §5.6.2, §5.6.3)."""
+        restricted = after_final_units(credit, quota, rule, self.at_ms)
+        if restricted is None or answer.verdict is not Verdict.SUCCESS:
+            return answer
+        key = (credit.rating_group, credit.service_identifiers)
+        self.quotas[key], seconds = restricted
+        return replace(answer, validity_seconds=seconds)
+
+    def _with_final_units(self, answer: CreditOutcome, rule: GroupRule) -> CreditOutcome:
+        """Where to redirect and what stays allowed, beside the action."""
+        if rule.final is None:
+            return answer
+        address = redirect_address(
+            rule.final,
+            self.terms.portal,
+            self.request.session_id,
+            self.account.account_id,
+            self.subscriber.subscriber_id,
+            self.at_ms,
+        )
+        extras = final_extras(rule.final, answer, address)
+        return replace(answer, extras=extras) if extras != CreditExtras() else answer
 
     def _unratable(self, credit: ServiceCredit, quota: Quota, mark: str) -> CreditOutcome:
         """No tariff for this group: release what it holds, keep its usage on record, grant nothing."""
@@ -413,9 +469,13 @@ class _Step:
     ) -> Decision:
         """New account, session and entry, with the answer kept for repeats."""
         request = self.request
+        after = self.book.account(opened_sessions=opened_sessions)
+        policy = self.offer.answers if self.offer is not None else None
+        if policy is not None and outcome.verdict is Verdict.SUCCESS:
+            told = notices(policy, request.request_type, after, self.quotas.values(), self.at_ms)
+            outcome = replace(outcome, notices=told)
         raw = encode_outcome(outcome)
         answer = Answer(request.request_number, request.request_type, request.fingerprint, raw)
-        after = self.book.account(opened_sessions=opened_sessions)
         entry = Entry(
             after.account_id,
             after.last_seq,
@@ -448,7 +508,8 @@ class _Step:
     def _supervision(self, session: Session, outcome: Outcome) -> int:
         """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""
         rules = self.terms.rules
-        running = [key for key, quota in self.quotas.items() if quota.granted]
+        now = self.at_ms
+        running = [key for key, quota in self.quotas.items() if quota.granted or quota.restricted_until_ms > now]
         if not running:
             return rules.supervision_seconds
         longest = max((answer.validity_seconds or 0 for answer in outcome.credits), default=0)
@@ -472,4 +533,5 @@ def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:
         answer.holding_seconds,
         answer.final,
         used,
+        answer.extras,
     )

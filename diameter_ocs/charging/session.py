@@ -46,6 +46,14 @@ class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
     final: bool = False
     assumed_units: int = 0
     """Units charged as used when supervision ended the session without a report."""
+    restricted_until_ms: int = 0
+    """End of the time that the gateway was given in restricted mode after final units; 0: not restricted."""
+    is_opened: bool = False
+    """It had its first grant; noted only where the quota policy treats that one apart."""
+    since_ms: int = 0
+    recent_units: int = 0
+    recent_ms: int = 0
+    """Use of late and the time it took, where the policy sizes grants by pace; since_ms: the last report."""
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):

@@ -151,6 +151,17 @@ class Sessions(Section):
     """Which Subscription-Id names the subscriber when a request carries several; first wins."""
 
 
+class Portal(Section):
+    """Links to a top-up portal in redirects of final units."""
+
+    secret: Annotated[str, Field(json_schema_extra={"secret": True})] | None = None
+    """What links are signed with: 16 characters or more. Needed when the catalogue has a URL with {token}."""
+    secret_file: PathInFile | None = None
+    """A file that holds the secret, in place of it."""
+    link_seconds: Seconds = 900
+    """How long a link is good."""
+
+
 class Http(Section):
     """Metrics, health and status."""
 
@@ -177,6 +188,7 @@ class Config(Section):
     catalogue: Catalogue = Catalogue()
     engine: Engine = Engine()
     sessions: Sessions = Sessions()
+    portal: Portal = Portal()
     http: Http = Http()
     log: Log = Log()
 

@@ -8,6 +8,8 @@ from struct import Struct as Packer
 
 from diameter_ocs.charging.request import CreditOutcome, Outcome
 from diameter_ocs.gy.decode import CreditControlRequest
+from diameter_ocs.gy.final_units import encode_final_units
+from diameter_ocs.gy.options import encode_extras, encode_notices
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 from diameter_ocs.wire.definition import pack_avp
@@ -24,7 +26,6 @@ _U32 = Packer(">III").pack
 _VENDOR_U32 = Packer(">IIII").pack
 _GSU_OCTETS = Packer(">IIIIQ").pack
 _GSU_SECONDS = Packer(">IIIII").pack
-_FINAL = Packer(">IIIII").pack
 _GROUP = Packer(">II").pack
 _TYPE_AND_NUMBER = Packer(">IIIIII").pack
 
@@ -63,6 +64,8 @@ class CcaEncoder:
             parts.append(_U32(268, M | 12, code))
             parts.append(self._origin_and_application)
         parts.append(_TYPE_AND_NUMBER(416, M | 12, request.request_type, 415, M | 12, request.request_number))
+        before, behind = encode_notices(outcome.notices)
+        parts.append(before)
         if request.sub_session:
             parts.append(request.sub_session)
         if code != ResultCode.SUCCESS:
@@ -72,8 +75,10 @@ class CcaEncoder:
                 parts.append(_failed_at_command_level(request, verdict))
         elif request.is_command_level:
             parts.append(_command_level(outcome.credits[0]))
+            parts.append(behind)
         else:
             parts += map(encode_credit, outcome.credits)
+            parts.append(behind)
             parts.append(_failed(request, outcome))
         parts.extend(request.proxy_infos)
         body = b"".join(parts)
@@ -95,7 +100,7 @@ def encode_credit(credit: CreditOutcome) -> bytes:
         parts.append(_SUCCESS)
     else:
         parts.append(_U32(268, M | 12, RESULT_CODE_OF_VERDICT[credit.verdict]))
-    if credit.granted is not None:
+    if credit.granted is not None or credit.final is not None:
         parts.append(_terms(credit))
     body = b"".join(parts)
     return _GROUP(456, M | len(body) + 8) + body
@@ -105,12 +110,14 @@ def _terms(credit: CreditOutcome) -> bytes:
     """Final-Unit-Indication, threshold and Quota-Holding-Time of a grant."""
     terms = b""
     if credit.final is not None:
-        terms = _FINAL(430, M | 20, 449, M | 12, credit.final)
+        terms = encode_final_units(credit.final, credit.extras)
     if credit.threshold is not None:
         kind = 869 if credit.unit is UnitType.OCTETS else 868
         terms += _VENDOR_U32(kind, VM | 16, VENDOR_3GPP, min(credit.threshold, 0xFFFFFFFF))
     if credit.holding_seconds is not None:
         terms += _VENDOR_U32(871, VM | 16, VENDOR_3GPP, credit.holding_seconds)
+    if credit.extras is not None:
+        terms += encode_extras(credit.extras)
     return terms
 
 
@@ -126,8 +133,8 @@ def _command_level(credit: CreditOutcome) -> bytes:
     parts = b""
     if credit.granted is not None:
         parts += _granted(credit.unit, credit.granted)
-        if credit.final is not None:
-            parts += _FINAL(430, M | 20, 449, M | 12, credit.final)
+    if credit.final is not None:
+        parts += encode_final_units(credit.final, credit.extras)
     if credit.validity_seconds is not None:
         parts += _U32(448, M | 12, credit.validity_seconds)
     return parts
