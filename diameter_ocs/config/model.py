@@ -154,7 +154,7 @@ class Sessions(Section):
 class Portal(Section):
     """Links to a top-up portal in redirects of final units."""
 
-    secret: Annotated[str, Field(json_schema_extra={"secret": True})] | None = None
+    secret: Annotated[str | None, Field(json_schema_extra={"secret": True})] = None
     """What links are signed with: 16 characters or more. Needed when the catalogue has a URL with {token}."""
     secret_file: PathInFile | None = None
     """A file that holds the secret, in place of it."""
