@@ -32,6 +32,7 @@ from diameter_ocs.charging.request import (
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import ANSWERS_KEPT, MAX_QUOTAS, Answer, Quota, Session, SessionStatus
 from diameter_ocs.charging.sizing import MS_PER_SECOND
+from diameter_ocs.charging.tariff_switch import parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
@@ -129,7 +130,8 @@ def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules
         release_all(book, quota)
         return _empty(quota)
     group = _effective_group(quota.rating_group, offer)
-    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED)
+    parts = unsplit(rule.daily, quota, quota.granted, at_ms) if rule.daily is not None else None
+    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED, parts)
     return _empty(settled, assumed=quota.granted)
 
 
@@ -339,7 +341,10 @@ class _Step:
         used, was_final = 0, quota.final
         if credit.used or credit.requested is not None or credit.reporting_reason is not None:
             used = used_units(credit, rule.unit)
-            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark)
+            parts = None
+            if rule.daily is not None:
+                parts = parts_of(rule.daily, credit, quota, rule.unit, self.at_ms)
+            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
@@ -366,8 +371,12 @@ class _Step:
         tuning = rule.quota.tuning
         if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:
             return CreditOutcome(*key)
-        was_opened = quota.is_opened
+        was_opened, switch_ms = quota.is_opened, 0
+        if rule.daily is not None:
+            rule, switch_ms = priced_at(rule, self.at_ms)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
+        if rule.daily is not None:
+            quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
         self.quotas[key] = quota
         if answer.final is not None:
             answer = self._with_final_units(answer, rule)

@@ -6,6 +6,7 @@ from diameter_ocs.charging.quota import affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
 from diameter_ocs.charging.sizing import SizeStep, size_steps
+from diameter_ocs.charging.tariff_switch import priced_at, with_switch
 from diameter_ocs.ledger.account import Account
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.rating.catalogue import GroupRule, Offer, Treatment
@@ -66,12 +67,14 @@ def explain_grant(
 def _explained(
     book: Book, quota: Quota, rule: GroupRule, group: int, wish: ServiceUnits, claimants: int, at_ms: int
 ) -> Explanation:
+    rule, switch_ms = priced_at(rule, at_ms)
     steps = size_steps(wish, rule.quota, rule.unit, quota)
     wanted = steps[-1].units
     horizon = max(wanted * claimants, rule.quota.maximum_units) + rule.quota.minimum_units
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
     payable = sum(units for _, units in sources)
     promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms)
+    promised, outcome = with_switch(promised, outcome, switch_ms, at_ms) if rule.daily else (promised, outcome)
     granted = outcome.granted or 0
     if rule.treatment is not Treatment.FREE and granted != wanted:
         share = "all that the balance pays for" if granted == payable else f"share of one of {claimants} that may ask"

@@ -18,13 +18,15 @@ class CreditExtras(Struct, frozen=True, omit_defaults=True, gc=False):
     """Optional parts of one Multiple-Services-Credit-Control.
 
     triggers: Trigger-Types to arm, empty: none; None: no Trigger at all. announcement: its
-    identifier; announcement_seconds: before the end of the quota.
+    identifier; announcement_seconds: before the end of the quota. tariff_change_s: when the price
+    changes, in seconds since 1970 UTC.
     """
 
     final: FinalUnits | None = None
     triggers: tuple[int, ...] | None = None
     announcement: int | None = None
     announcement_seconds: int | None = None
+    tariff_change_s: int | None = None
 
 
 class SessionNotices(Struct, frozen=True, omit_defaults=True, gc=False):

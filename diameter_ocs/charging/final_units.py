@@ -61,7 +61,8 @@ def final_extras(profile: FinalProfile, outcome: CreditOutcome, address: str) ->
         profile.filter_rules,
         profile.is_extended,
     )
-    return CreditExtras(
+    return replace(
+        outcome.extras or CreditExtras(),
         final=details if profile.restricts else None,
         announcement=profile.announcement if is_announced else None,
         announcement_seconds=profile.announcement_seconds if is_announced else None,

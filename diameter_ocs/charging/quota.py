@@ -3,6 +3,10 @@
 RFC 8506 §5.6, TS 32.299 §6.5. All functions move units in a Book and return new values.
 """
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from diameter_ocs.charging.final_units import without_credit
 from diameter_ocs.charging.request import CreditOutcome, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation
@@ -15,6 +19,7 @@ from diameter_ocs.charging.sizing import (
     units_of,
     wished_units,
 )
+from diameter_ocs.charging.tariff_switch import Part, without_first
 from diameter_ocs.ledger.account import Bucket
 from diameter_ocs.ledger.book import OVERUSE, Book
 from diameter_ocs.rating.catalogue import GroupRule, QuotaPolicy, Treatment
@@ -40,18 +45,30 @@ def release_all(book: Book, quota: Quota) -> None:
         book.release(held.bucket_id, held.amount, quota.rating_group, held.units)
 
 
-def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_ms: int, mark: str = "") -> Quota:
+def settle(
+    book: Book,
+    quota: Quota,
+    rule: GroupRule,
+    group: int,
+    used: int,
+    at_ms: int,
+    mark: str = "",
+    parts: Sequence[Part] | None = None,
+) -> Quota:
     """Release the old reservation and debit every reported unit: first what had been promised, then the rest.
 
     Money is priced on the session's running total. Units beyond the grant are marked as over-use;
     beyond the balance they take the last resort below zero. Nothing reported is ever dropped; units
-    that were charged before on assumption are not charged again.
+    that were charged before on assumption are not charged again. parts: the used units at their
+    prices, where those are not all alike.
     """
     release_all(book, quota)
     reported, used = used, max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
     if rule.treatment is Treatment.FREE or rule.treatment is Treatment.NOT_CONTROLLED:
         spending.draw_free(used, mark)
+    elif parts is not None:
+        _settle_parts(spending, quota, without_first(parts, reported - used), at_ms, mark)
     else:
         for held in quota.reservations:
             spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)
@@ -77,6 +94,22 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
         recent_units,
         recent_ms,
     )
+
+
+def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at_ms: int, mark: str) -> None:
+    """The same for units of different prices, in their order: promises first, then over-use."""
+    held = [(each.bucket_id, each.units) for each in quota.reservations]
+    until = 0
+    for rate, units in parts:
+        spending.rule = replace(spending.rule, rate=rate)
+        until += units
+        while held and spending.left(until) > 0:
+            bucket_id, most = held.pop(0)
+            part = min(spending.left(until), most)
+            spending.draw(spending.book.bucket(bucket_id), part, mark)
+            if most > part:
+                held.insert(0, (bucket_id, most - part))
+        spending.overuse(until, at_ms, mark or (OVERUSE if quota.granted else ""))
 
 
 class _Spending:

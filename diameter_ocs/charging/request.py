@@ -36,17 +36,27 @@ class ReportingReason(IntEnum):
     UNUSED_QUOTA_TIMER = 9
 
 
+class TariffChangeUsage(IntEnum):
+    """Tariff-Change-Usage (RFC 8506 §8.27)."""
+
+    BEFORE = 0
+    AFTER = 1
+    INDETERMINATE = 2
+
+
 class ServiceUnits(Struct, frozen=True, omit_defaults=True, gc=False):
     """The content of a Requested- or Used-Service-Unit. None: that unit type is absent.
 
     octets is CC-Total-Octets, or input + output where the total is absent. other: a unit type
-    that packet data charging does not have (money, service-specific units).
+    that packet data charging does not have (money, service-specific units). side: Tariff-Change-Usage
+    of used units; None: not said.
     """
 
     octets: int | None = None
     seconds: int | None = None
     events: int | None = None
     other: bool = False
+    side: int | None = None
 
 
 class ServiceCredit(Struct, frozen=True, omit_defaults=True, gc=False):

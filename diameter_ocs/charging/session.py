@@ -53,7 +53,9 @@ class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
     since_ms: int = 0
     recent_units: int = 0
     recent_ms: int = 0
-    """Use of late and the time it took, where the policy sizes grants by pace; since_ms: the last report."""
+    """Use of late and the time it took, where the policy sizes grants by pace; since_ms: the last report or grant."""
+    switch_ms: int = 0
+    """When the price changes inside the time of what is granted; 0: it does not."""
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):

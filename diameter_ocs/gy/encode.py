@@ -6,10 +6,11 @@ anything else with the M bit.
 
 from struct import Struct as Packer
 
+from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.request import CreditOutcome, Outcome
 from diameter_ocs.gy.decode import CreditControlRequest
 from diameter_ocs.gy.final_units import encode_final_units
-from diameter_ocs.gy.options import encode_extras, encode_notices
+from diameter_ocs.gy.options import encode_extras, encode_notices, granted_until_change
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 from diameter_ocs.wire.definition import pack_avp
@@ -90,7 +91,7 @@ def encode_credit(credit: CreditOutcome) -> bytes:
     """One Multiple-Services-Credit-Control (RFC 8506 §8.16, TS 32.299 §7.2) with the ids that were asked for."""
     parts = []
     if credit.granted is not None:
-        parts.append(_granted(credit.unit, credit.granted))
+        parts.append(_granted(credit.unit, credit.granted, credit.extras))
     parts += [_U32(439, M | 12, service) for service in credit.service_identifiers]
     if credit.rating_group is not None:
         parts.append(_U32(432, M | 12, credit.rating_group))
@@ -121,8 +122,10 @@ def _terms(credit: CreditOutcome) -> bytes:
     return terms
 
 
-def _granted(unit: UnitType, units: int) -> bytes:
+def _granted(unit: UnitType, units: int, extras: CreditExtras | None) -> bytes:
     """Granted-Service-Unit with CC-Total-Octets or CC-Time."""
+    if extras is not None and extras.tariff_change_s is not None:
+        return granted_until_change(units, extras.tariff_change_s)
     if unit is UnitType.OCTETS:
         return _GSU_OCTETS(431, M | 24, 421, M | 16, units)
     return _GSU_SECONDS(431, M | 20, 420, M | 12, units)
@@ -132,7 +135,7 @@ def _command_level(credit: CreditOutcome) -> bytes:
     """Units outside of any Multiple-Services-Credit-Control (RFC 8506 §3.2)."""
     parts = b""
     if credit.granted is not None:
-        parts += _granted(credit.unit, credit.granted)
+        parts += _granted(credit.unit, credit.granted, credit.extras)
     if credit.final is not None:
         parts += encode_final_units(credit.final, credit.extras)
     if credit.validity_seconds is not None:

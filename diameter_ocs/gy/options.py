@@ -10,6 +10,8 @@ from diameter_ocs.values.currency import NUMERIC_CODES, digits_and_exponent
 from diameter_ocs.wire.definition import pack_avp
 
 VENDOR_3GPP = 10415
+SECONDS_1900_TO_1970 = 2_208_988_800
+"""Time counts from 1900 (RFC 6733 §4.3.1)."""
 NO_NOTICES = b"", b""
 _U32 = Packer(">I").pack
 _I32 = Packer(">i").pack
@@ -28,6 +30,12 @@ def encode_extras(extras: CreditExtras) -> bytes:
             told += pack_avp(3911, VENDOR_3GPP, True, _U32(extras.announcement_seconds))
         parts += pack_avp(3904, VENDOR_3GPP, True, told)
     return parts
+
+
+def granted_until_change(octets: int, change_s: int) -> bytes:
+    """Granted-Service-Unit with Tariff-Time-Change (RFC 8506 §8.20); seconds since 1970."""
+    change = pack_avp(451, 0, True, _U32(change_s + SECONDS_1900_TO_1970 & 0xFFFFFFFF))
+    return pack_avp(431, 0, True, change + pack_avp(421, 0, True, octets.to_bytes(8, "big")))
 
 
 def encode_notices(notices: SessionNotices | None) -> tuple[bytes, bytes]:

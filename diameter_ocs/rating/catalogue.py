@@ -6,6 +6,7 @@ from enum import Enum
 from msgspec import Struct
 
 from diameter_ocs.rating.answers import AnswerPolicy
+from diameter_ocs.rating.daily_rates import DailyRates
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.values.units import UnitType
@@ -67,7 +68,8 @@ class QuotaPolicy(Struct, frozen=True, gc=False):
 class GroupRule(Struct, frozen=True, gc=False):
     """How one or more rating groups are charged. rate None: only unit buckets pay.
 
-    final: what follows the last unit; None terminates the service.
+    final: what follows the last unit; None terminates the service. daily: prices by the time of
+    day; `rate` is then the dearest of them.
     """
 
     name: str
@@ -76,6 +78,7 @@ class GroupRule(Struct, frozen=True, gc=False):
     quota: QuotaPolicy
     rate: Rate | None = None
     final: FinalProfile | None = None
+    daily: DailyRates | None = None
 
 
 class Offer(Struct, frozen=True):

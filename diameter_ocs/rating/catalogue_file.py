@@ -4,6 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError
 
@@ -11,8 +12,10 @@ from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.rating import final_file
 from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
 from diameter_ocs.rating.catalogue import Catalogue, GroupRule, Offer, QuotaPolicy, Treatment
+from diameter_ocs.rating.daily_rates import DailyRates
 from diameter_ocs.rating.file_values import Money, Quantity, Table, Unsigned32
 from diameter_ocs.rating.final_units import FinalProfile
+from diameter_ocs.rating.prices_file import PriceBand, daily_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.values.currency import NUMERIC_CODES
@@ -32,6 +35,7 @@ class GroupFile(Table):
     treatment: Literal["charge", "free", "not controlled", "barred", "not included"] = "charge"
     price: Money | None = None
     per: Quantity | None = None
+    prices: Annotated[list[PriceBand], Field(min_length=1)] | None = None
     quota: str
     final: str | None = None
 
@@ -52,6 +56,7 @@ class CatalogueFile(Table):
 
     version: Annotated[str, Field(min_length=1)]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    time_zone: str = "UTC"
     quota: dict[str, QuotaFile]
     final: dict[str, final_file.FinalFile] = {}
     answers: AnswersFile = AnswersFile()
@@ -92,6 +97,7 @@ class _Compiler:
         self.file = file
         self.problems = problems
         self.finals: dict[str, FinalProfile] = {}
+        self.zone = self._zone()
 
     def catalogue(self) -> Catalogue:
         units = {name: UnitType(quota.unit) for name, quota in self.file.quota.items()}
@@ -188,10 +194,36 @@ class _Compiler:
             self._missing(f"{key}.quota", "quota", group.quota, policies)
             policy = QuotaPolicy(1, 1, 1, 1)
         final = self._named_final(key, group.final) or otherwise
-        rate = self._rate(key, group, unit)
-        return GroupRule(group.name or key, unit, Treatment(group.treatment), policy, rate, final)
+        rate, daily = self._rate(key, group, unit), self._daily(key, group, unit)
+        if daily is not None:
+            rate = daily.dearest
+        return GroupRule(group.name or key, unit, Treatment(group.treatment), policy, rate, final, daily)
+
+    def _daily(self, key: str, group: GroupFile, unit: UnitType) -> DailyRates | None:
+        if group.prices is None:
+            return None
+        if group.price is not None or group.per is None:
+            self._problem(f"{key}.prices", "prices come with per, and without price")
+            return None
+        if group.treatment != "charge":
+            self._problem(f"{key}.prices", f"a group that is {group.treatment!r} has no price")
+        step = max(self._quantity(f"{key}.per", group.per, unit), 1)
+        try:
+            return daily_rates(group.prices, step, self.zone)
+        except ValueError as error:
+            self._problem(f"{key}.prices", str(error))
+            return None
+
+    def _zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.file.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._problem("time_zone", f"{self.file.time_zone!r} is not a time zone such as 'Europe/Berlin'")
+            return ZoneInfo("UTC")
 
     def _rate(self, key: str, group: GroupFile, unit: UnitType) -> Rate | None:
+        if group.prices is not None:
+            return None
         if (group.price is None) != (group.per is None):
             self._problem(key, "price and per belong together: price = '0.02', per = '1 MB'")
         if group.price is None or group.per is None:

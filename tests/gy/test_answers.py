@@ -46,6 +46,14 @@ def test_the_example_of_a_last_grant_with_redirect():
     assert made == octets_of("gy_cca_u_final_redirect")
 
 
+def test_the_example_of_a_tariff_change():
+    credit = CreditOutcome(
+        10, granted=4_000_000, validity_seconds=10_800, extras=CreditExtras(tariff_change_s=1_767_268_800)
+    )
+    made = answer_to(2, 3, Outcome(credits=(credit,)), hop_by_hop=0x103)
+    assert made == octets_of("gy_cca_u_tariff")
+
+
 def test_the_example_of_triggers_beside_a_refusal():
     granted = CreditOutcome(
         10,

@@ -45,6 +45,8 @@ per = "1 MB"
 quota = "tuned"
 [[offers.tuned.groups]]
 rating_groups = [20]
+prices = [{from = "08:00", to = "15:00", price = "0.01"}, {from = "15:00", to = "08:00", price = "0.03"}]
+per = "1 MB"
 quota = "standard"
 final = "walled"
 [[offers.tuned.groups]]
@@ -61,7 +63,8 @@ quota = "tuned"
 groups = st.sampled_from((None, 10, 10, 20, 30, 40, 99))
 amounts = st.one_of(st.none(), st.integers(0, 60 * MB))
 wishes = st.one_of(st.none(), st.builds(ServiceUnits, amounts))
-reports = st.lists(st.builds(ServiceUnits, amounts), max_size=2).map(tuple)
+sides = st.sampled_from((None, None, 0, 1, 2))
+reports = st.lists(st.builds(ServiceUnits, amounts, side=sides), max_size=2).map(tuple)
 credits_asked = st.builds(ServiceCredit, groups, st.just(()), wishes, reports, st.one_of(st.none(), st.integers(0, 9)))
 moves = st.tuples(
     st.sampled_from(("I", "U", "U", "U", "T", "X")),

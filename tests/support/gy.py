@@ -20,14 +20,14 @@ INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
 VENDOR_3GPP = 10415
 FAILED_AVP, PROXY_INFO = 279, 284
 CREDIT, GRANT, FINAL = 456, 431, 430
-REDIRECT_SERVER, COST, UNIT_VALUE = 434, 423, 445
+REDIRECT_SERVER, COST, UNIT_VALUE, TARIFF_TIME_CHANGE = 434, 423, 445, 451
 LOW_BALANCE, BALANCE, TRIGGER, ANNOUNCEMENT = [(VENDOR_3GPP, code) for code in (2020, 2021, 1264, 3904)]
 ALLOWED = {
     0: {263, 268, 264, 296, 258, 416, 415, 419, 456, 431, 430, 448, 281, 279, 284, 427, 418, 428, 278}
     | {COST, LOW_BALANCE, BALANCE},
     CREDIT: {431, 439, 432, 448, 268, 430, (VENDOR_3GPP, 868), (VENDOR_3GPP, 869), (VENDOR_3GPP, 871)}
     | {TRIGGER, ANNOUNCEMENT},
-    GRANT: {420, 421, 451},
+    GRANT: {420, 421, TARIFF_TIME_CHANGE},
     FINAL: {449, REDIRECT_SERVER, 438, 11},
     REDIRECT_SERVER: {433, 435},
     COST: {UNIT_VALUE, 425},
@@ -149,7 +149,7 @@ def _assert_credit(members: Sequence[Raw]) -> None:
         return
     assert code.number == 2001
     (grant,) = grants
-    amounts = [each.number for each in grant.members]
+    amounts = [each.number for each in grant.members if each.code != TARIFF_TIME_CHANGE]
     assert len(amounts) == 1
     assert amounts[0] > 0
     assert all(each.number <= amounts[0] for each in thresholds)
