@@ -349,7 +349,7 @@ class _Step:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
         answer = self._next(credit, quota, rule, group, may_grant)
-        if was_final and may_grant and credit.requested is None:
+        if was_final and not quota.final and may_grant and credit.requested is None:
             answer = self._after_final_units(credit, quota, rule, answer)
         return _with_used(answer, used) if used else answer
 

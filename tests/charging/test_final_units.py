@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from diameter_ocs.charging.request import ReportingReason
+from diameter_ocs.charging.request import ReportingReason, ServiceCredit
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.values.portal_link import verify
@@ -173,6 +173,14 @@ def test_final_units_given_back_unused_restrict_nothing():
         last_grant(line)
         credit = only(line.update(1, report(10, MB, more=False, reason=reason)))
         assert (credit.validity_seconds, credit.final) == (None, None)
+
+
+def test_a_group_that_is_only_named_keeps_its_final_units():
+    line = line_with(money(100_000))
+    last_grant(line)
+    credit = only(line.update(1, ServiceCredit(10)))
+    assert (credit.validity_seconds, credit.final) == (None, None)
+    assert line.bucket("money").reserved == 100_000
 
 
 def test_other_groups_are_not_held_up():
