@@ -9,6 +9,8 @@ from diameter_ocs.simulator.dialect import Origin
 from diameter_ocs.simulator.gateway import Gateway
 from diameter_ocs.simulator.group import GroupPhase
 from diameter_ocs.simulator.live_session import LiveSession
+from diameter_ocs.simulator.scenario import run_scenario
+from diameter_ocs.simulator.scenario_file import parse_scenario
 from diameter_ocs.simulator.session import Phase
 from diameter_ocs.values.portal_link import verify
 from diameter_ocs.values.verdict import Verdict
@@ -170,6 +172,26 @@ async def test_redirect_at_command_level(line):
     assert (code_of(answer), answer.first("Granted-Service-Unit")) == (2001, None)
     assert value(answer, "Final-Unit-Indication", "Redirect-Server", "Redirect-Address-Type") == 2
     assert value(answer, "Validity-Time") == 600
+
+
+async def test_a_scenario_file_sees_the_restriction(line):
+    """A scenario of the simulator: used up, redirected, asked again when the time was over, still without money."""
+    await line.open(money(100_000))
+    where = {"session": "web"}
+    content = {
+        "name": "redirected",
+        "sessions": {"web": {"msisdn": line.msisdn, "imsi": line.imsi}},
+        "step": [
+            {"do": "start", **where, "groups": [10], "expect": {"final": [10]}},
+            {"do": "use", **where, "octets": {"10": "8 MB"}, "expect": {"passed": {"10": "5 MB"}, "restricted": [10]}},
+            {"do": "wait_validity", **where, "expect": {"result": 2001, "restricted": [10], "phase": "open"}},
+            {"do": "end", **where, "expect": {"result": 2001, "phase": "closed"}},
+        ],
+    }
+    origin = Origin(PGW_HOST.replace("pgw01", "pgw02"), PGW_REALM)
+    report = await run_scenario(parse_scenario(content), [line.node.transport.addresses[0]], origin)
+    assert [step.reasons for step in report.steps] == [()] * 4
+    assert await line.buckets() == {"money": (0, 0)}
 
 
 async def test_a_gateway_that_obeys(line):
