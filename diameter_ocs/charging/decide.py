@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.extras import CreditExtras
-from diameter_ocs.charging.final_units import after_final_units, final_extras, redirect_address
+from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
     grant,
@@ -333,7 +333,14 @@ class _Step:
     def _credit(self, credit: ServiceCredit, may_grant: bool, mark: str) -> CreditOutcome:
         """One Multiple-Services-Credit-Control: settle its report, then grant if it asks for more."""
         key = (credit.rating_group, credit.service_identifiers)
-        quota = self.quotas.get(key) or Quota(credit.rating_group, credit.service_identifiers)
+        quota = self.quotas.get(key)
+        if quota is None:
+            meant = nameless_report(credit, self.quotas.values())
+            if meant is not None:
+                named = replace(credit, rating_group=meant.rating_group, service_identifiers=meant.service_identifiers)
+                answer = self._credit(named, may_grant, mark)
+                return replace(answer, rating_group=None, service_identifiers=())
+            quota = Quota(credit.rating_group, credit.service_identifiers)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
         if rule is None or self.offer is None:
             return self._unratable(credit, quota, mark)

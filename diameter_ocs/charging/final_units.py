@@ -1,5 +1,7 @@
 """Final units and graceful termination of service (RFC 8506 §5.6): what a group gets when nothing is left."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from diameter_ocs.charging.extras import CreditExtras, FinalUnits
@@ -49,6 +51,17 @@ def after_final_units(credit: ServiceCredit, quota: Quota, rule: GroupRule, at_m
     if profile is None or not profile.restricts or credit.reporting_reason in SERVICE_ENDED:
         return None
     return _restrict(quota, profile, at_ms)
+
+
+def nameless_report(credit: ServiceCredit, quotas: Iterable[Quota]) -> Quota | None:
+    """The quota that a report without ids is about: some gateways leave them out once they redirect.
+
+    None: it names something, or the session has not exactly one quota with final units or a restriction.
+    """
+    if credit.rating_group is not None or credit.service_identifiers:
+        return None
+    restricted = [quota for quota in quotas if (quota.final and quota.granted) or quota.restricted_until_ms]
+    return restricted[0] if len(restricted) == 1 else None
 
 
 def final_extras(profile: FinalProfile, outcome: CreditOutcome, address: str) -> CreditExtras:

@@ -183,6 +183,25 @@ def test_a_group_that_is_only_named_keeps_its_final_units():
     assert line.bucket("money").reserved == 100_000
 
 
+def test_a_report_without_ids_is_about_the_only_restricted_group():
+    """Some gateways name no group once they redirect; their answer names none either."""
+    line = line_with(money(100_000))
+    last_grant(line)
+    credit = only(line.update(1, report(None, 5 * MB, more=False, reason=3)))
+    assert (credit.rating_group, credit.verdict, credit.validity_seconds) == (None, Verdict.SUCCESS, 600)
+    assert (line.bucket("money").remaining, line.bucket("money").reserved) == (0, 0)
+    top_up(line, 1_000_000)
+    again = only(line.update(2, ask(None)))
+    assert (again.rating_group, again.granted) == (None, 10 * MB)
+    assert [quota.rating_group for quota in line.sessions["s;1;1"].quotas] == [10]
+
+
+def test_a_report_without_ids_is_not_guessed_at_when_two_groups_could_be_meant():
+    line = line_with(money(0))
+    line.initial(ask(10), ask(20))
+    assert only(line.update(1, report(None, MB, more=False))).verdict is Verdict.RATING_FAILED
+
+
 def test_other_groups_are_not_held_up():
     line = line_with(money(0), octets(100 * MB, rating_groups=(20,)))
     first, second = line.initial(ask(10), ask(20)).outcome.credits
