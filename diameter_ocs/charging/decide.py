@@ -368,8 +368,8 @@ class _Step:
             return refusal(*key, Verdict.GROUP_NOT_ALLOWED)
         wish = credit.requested
         if wish is None or not may_grant or credit.reporting_reason == ReportingReason.FINAL:
-            if quota.is_opened and credit.reporting_reason == ReportingReason.FINAL:
-                self.quotas[key] = replace(quota, is_opened=False)
+            if quota.memory.is_opened and credit.reporting_reason == ReportingReason.FINAL:
+                self.quotas[key] = replace(quota, memory=replace(quota.memory, is_opened=False))
             return CreditOutcome(*key)
         if not is_unit_supported(wish):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
@@ -378,7 +378,7 @@ class _Step:
         tuning = rule.quota.tuning
         if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:
             return CreditOutcome(*key)
-        was_opened, switch_ms = quota.is_opened, 0
+        was_opened, switch_ms = quota.memory.is_opened, 0
         if rule.daily is not None:
             rule, switch_ms = priced_at(rule, self.at_ms)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
@@ -525,7 +525,7 @@ class _Step:
         """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""
         rules = self.terms.rules
         now = self.at_ms
-        running = [key for key, quota in self.quotas.items() if quota.granted or quota.restricted_until_ms > now]
+        running = [key for key, quota in self.quotas.items() if quota.granted or quota.memory.restricted_until_ms > now]
         if not running:
             return rules.supervision_seconds
         longest = max((answer.validity_seconds or 0 for answer in outcome.credits), default=0)

@@ -60,7 +60,7 @@ def nameless_report(credit: ServiceCredit, quotas: Iterable[Quota]) -> Quota | N
     """
     if credit.rating_group is not None or credit.service_identifiers:
         return None
-    restricted = [quota for quota in quotas if (quota.final and quota.granted) or quota.restricted_until_ms]
+    restricted = [quota for quota in quotas if (quota.final and quota.granted) or quota.memory.restricted_until_ms]
     return restricted[0] if len(restricted) == 1 else None
 
 
@@ -95,12 +95,13 @@ def redirect_address(
 
 def _is_over(quota: Quota, profile: FinalProfile, at_ms: int) -> bool:
     """The time in restricted mode has passed without money, and the profile gives no other."""
-    return profile.afterwards is AfterRestriction.REFUSE and 0 < quota.restricted_until_ms <= at_ms
+    return profile.afterwards is AfterRestriction.REFUSE and 0 < quota.memory.restricted_until_ms <= at_ms
 
 
 def _restrict(quota: Quota, profile: FinalProfile, at_ms: int) -> tuple[Quota, int]:
     """The quota in restricted mode, and the Validity-Time of that mode."""
-    until_ms = quota.restricted_until_ms
+    until_ms = quota.memory.restricted_until_ms
     if until_ms <= at_ms:
         until_ms = at_ms + profile.validity_seconds * MS_PER_SECOND
-    return replace(quota, restricted_until_ms=until_ms), max((until_ms - at_ms) // MS_PER_SECOND, 1)
+    memory = replace(quota.memory, restricted_until_ms=until_ms)
+    return replace(quota, memory=memory), max((until_ms - at_ms) // MS_PER_SECOND, 1)

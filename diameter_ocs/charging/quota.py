@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.final_units import without_credit
 from diameter_ocs.charging.request import CreditOutcome, ServiceCredit, ServiceUnits
-from diameter_ocs.charging.session import Quota, Reservation
+from diameter_ocs.charging.session import NOTHING_SPECIAL, Quota, Reservation
 from diameter_ocs.charging.sizing import (
     MS_PER_SECOND,
     cap_room,
@@ -74,9 +74,9 @@ def settle(
             spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)
         spending.overuse(used, at_ms, mark or (OVERUSE if quota.granted else ""))
     tuning = rule.quota.tuning
-    since_ms = recent_units = recent_ms = 0
+    memory = quota.memory
     if tuning is not None and tuning.pace_seconds is not None:
-        since_ms, recent_units, recent_ms = recent_use(quota, used, at_ms)
+        memory = recent_use(quota, used, at_ms)
     return Quota(
         quota.rating_group,
         quota.service_identifiers,
@@ -88,11 +88,7 @@ def settle(
         quota.used_units + used,
         False,
         quota.assumed_units - (reported - used),
-        quota.restricted_until_ms,
-        quota.is_opened,
-        since_ms,
-        recent_units,
-        recent_ms,
+        memory,
     )
 
 
@@ -257,7 +253,9 @@ def _reserve(
 def _granted(
     quota: Quota, rule: GroupRule, units: int, reservations: tuple[Reservation, ...], validity: int, *, is_final: bool
 ) -> tuple[Quota, CreditOutcome]:
-    policy = rule.quota
+    policy, memory = rule.quota, quota.memory
+    if policy.tuning is not None or memory is not NOTHING_SPECIAL:
+        memory = replace(memory, restricted_until_ms=0, is_opened=policy.tuning is not None)
     if is_final:
         threshold = 0
     elif policy.tuning is None:
@@ -275,11 +273,7 @@ def _granted(
         quota.used_units,
         is_final,
         quota.assumed_units,
-        0,
-        policy.tuning is not None,
-        quota.since_ms,
-        quota.recent_units,
-        quota.recent_ms,
+        memory,
     )
     outcome = CreditOutcome(
         quota.rating_group,

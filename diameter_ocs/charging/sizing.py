@@ -1,9 +1,10 @@
 """How much a gateway should get if the balance allows: the steps from its wish to the size of a grant."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from diameter_ocs.charging.request import ServiceUnits
-from diameter_ocs.charging.session import Quota
+from diameter_ocs.charging.session import Quota, QuotaMemory
 from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
 from diameter_ocs.values.units import UnitType
 
@@ -35,7 +36,7 @@ def wished_units(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType) -> int
 def size_steps(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Quota) -> list[SizeStep]:
     """Every rule that has a say, in order; the last step is the size. 0: the session has used its cap up."""
     tuning = policy.tuning or QuotaTuning()
-    is_first = not quota.is_opened
+    is_first = not quota.memory.is_opened
     default, most, of_first = policy.default_units, policy.maximum_units, ""
     if is_first and tuning.first_default_units is not None and tuning.first_maximum_units is not None:
         default, most, of_first = tuning.first_default_units, tuning.first_maximum_units, "first_"
@@ -55,8 +56,9 @@ def _start(asked: int | None, usual: str, default: int, tuning: QuotaTuning, quo
         return [SizeStep("the gateway asks for", asked)]
     steps = [SizeStep("the gateway asks, which the policy ignores", asked)] if asked else []
     pace = tuning.pace_seconds
-    if pace is not None and quota.recent_ms:
-        lasting = quota.recent_units * pace * MS_PER_SECOND // quota.recent_ms
+    memory = quota.memory
+    if pace is not None and memory.recent_ms:
+        lasting = memory.recent_units * pace * MS_PER_SECOND // memory.recent_ms
         return [*steps, SizeStep(f"pace: {pace} s at the recent rate", lasting)]
     return [*steps, SizeStep(usual, default)]
 
@@ -75,12 +77,15 @@ def threshold_of(policy: QuotaPolicy, units: int) -> int:
     return units * policy.threshold_percent // 100
 
 
-def recent_use(before: Quota, used: int, at_ms: int) -> tuple[int, int, int]:
-    """since_ms, recent_units and recent_ms after a report; time without a quota does not count.
+def recent_use(before: Quota, used: int, at_ms: int) -> QuotaMemory:
+    """The use of late after a report; time without a quota does not count.
 
     What came before weighs half, so that the rate follows the last few reports.
     """
+    old = before.memory
     if not before.granted:
-        return at_ms, before.recent_units, before.recent_ms
-    elapsed = max(at_ms - before.since_ms, 1)
-    return at_ms, before.recent_units // 2 + used, before.recent_ms // 2 + elapsed
+        return replace(old, since_ms=at_ms)
+    elapsed = max(at_ms - old.since_ms, 1)
+    return replace(
+        old, since_ms=at_ms, recent_units=old.recent_units // 2 + used, recent_ms=old.recent_ms // 2 + elapsed
+    )

@@ -47,9 +47,13 @@ def with_switch(quota: Quota, answer: CreditOutcome, switch_ms: int, at_ms: int)
     if answer.granted is None:
         return quota, answer
     if not switch_ms or switch_ms >= at_ms + (answer.validity_seconds or 0) * MS_PER_SECOND:
-        return replace(quota, since_ms=at_ms, switch_ms=0), answer
+        return _noted(quota, at_ms, 0), answer
     extras = replace(answer.extras or CreditExtras(), tariff_change_s=switch_ms // MS_PER_SECOND)
-    return replace(quota, since_ms=at_ms, switch_ms=switch_ms), replace(answer, extras=extras)
+    return _noted(quota, at_ms, switch_ms), replace(answer, extras=extras)
+
+
+def _noted(quota: Quota, at_ms: int, switch_ms: int) -> Quota:
+    return replace(quota, memory=replace(quota.memory, since_ms=at_ms, switch_ms=switch_ms))
 
 
 def parts_of(daily: DailyRates, credit: ServiceCredit, quota: Quota, unit: UnitType, at_ms: int) -> list[Part]:
@@ -82,11 +86,11 @@ def without_first(parts: Sequence[Part], units: int) -> list[Part]:
 
 def _sides(daily: DailyRates, quota: Quota, at_ms: int) -> tuple[Rate, Rate, Rate]:
     """Price before the change, after it, and of what could be either."""
-    before = daily.rate_at(quota.since_ms if quota.granted else at_ms)
-    if not (quota.granted and quota.switch_ms):
+    before = daily.rate_at(quota.memory.since_ms if quota.granted else at_ms)
+    if not (quota.granted and quota.memory.switch_ms):
         return before, before, before
-    after = daily.rate_at(quota.switch_ms)
-    return before, after, min(before, after, key=price_order) if at_ms >= quota.switch_ms else before
+    after = daily.rate_at(quota.memory.switch_ms)
+    return before, after, min(before, after, key=price_order) if at_ms >= quota.memory.switch_ms else before
 
 
 def _seconds(span_ms: int) -> int:

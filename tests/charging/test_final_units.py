@@ -115,7 +115,7 @@ def test_money_lifts_the_restriction():
     top_up(line, 10_000_000)
     credit = only(line.update(2, ask(10)))
     assert (credit.granted, credit.final, credit.extras) == (10 * MB, None, None)
-    assert line.sessions["s;1;1"].quotas[0].restricted_until_ms == 0
+    assert line.sessions["s;1;1"].quotas[0].memory.restricted_until_ms == 0
 
 
 def test_money_that_comes_before_the_report_needs_no_final_units():

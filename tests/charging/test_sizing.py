@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from diameter_ocs.charging.explain import explain_grant
 from diameter_ocs.charging.request import ServiceUnits
-from diameter_ocs.charging.session import Quota
+from diameter_ocs.charging.session import Quota, QuotaMemory
 from diameter_ocs.charging.sizing import recent_use, size_steps, threshold_of, wished_units
 from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
 from diameter_ocs.values.units import UnitType
@@ -16,10 +16,9 @@ from tests.support.charging import AT_MS, MB, Line, ask, money, octets, report
 PLAIN = QuotaPolicy(10, 2, 50, 60)
 
 
-def size(policy, wish=None, **quota):
-    return [
-        (step.rule, step.units) for step in size_steps(ServiceUnits(wish), policy, UnitType.OCTETS, Quota(1, **quota))
-    ]
+def size(policy, wish=None, used_units=0, **memory):
+    quota = Quota(1, used_units=used_units, memory=QuotaMemory(**memory))
+    return [(step.rule, step.units) for step in size_steps(ServiceUnits(wish), policy, UnitType.OCTETS, quota)]
 
 
 def tuned(**tuning):
@@ -85,11 +84,11 @@ def test_an_absolute_threshold_is_never_more_than_half():
 
 
 def test_pace_forgets_slowly_and_leaves_idle_time_out():
-    fresh = Quota(1, since_ms=0)
-    assert recent_use(fresh, 0, 5000) == (5000, 0, 0)
-    running = Quota(1, granted=10, since_ms=5000, recent_units=100, recent_ms=1000)
-    assert recent_use(running, 10, 6000) == (6000, 60, 1500)
-    assert recent_use(running, 10, 5000)[2] == 501
+    fresh = Quota(1)
+    assert recent_use(fresh, 0, 5000) == QuotaMemory(since_ms=5000)
+    running = Quota(1, granted=10, memory=QuotaMemory(since_ms=5000, recent_units=100, recent_ms=1000))
+    assert recent_use(running, 10, 6000) == QuotaMemory(since_ms=6000, recent_units=60, recent_ms=1500)
+    assert recent_use(running, 10, 5000).recent_ms == 501
 
 
 # Explained ------------------------------------------------------------------------------------------
