@@ -7,7 +7,7 @@ from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
 from diameter_ocs.charging.sizing import SizeStep, size_steps
 from diameter_ocs.charging.tariff_switch import priced_at, with_switch
-from diameter_ocs.ledger.account import Account
+from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.rating.catalogue import GroupRule, Offer, Treatment
 from diameter_ocs.values.verdict import Verdict
@@ -30,6 +30,7 @@ class Explanation(Struct, frozen=True, gc=False):
 
 def explain_grant(
     account: Account,
+    subscriber: Subscriber,
     offer: Offer,
     rating_group: int | None,
     services: tuple[int, ...],
@@ -42,6 +43,8 @@ def explain_grant(
     rule = offer.rule_for(*key)
     if rule is None:
         return Explanation(None, CreditOutcome(*key, Verdict.RATING_FAILED))
+    if account.status is not Status.ACTIVE or subscriber.status is not Status.ACTIVE:
+        return Explanation(rule, CreditOutcome(*key, Verdict.SERVICE_DENIED))
     if not offer.is_controlled:
         return Explanation(rule, CreditOutcome(*key, Verdict.NOT_CHARGED))
     if rule.treatment in REFUSED:

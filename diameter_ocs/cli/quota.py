@@ -74,7 +74,8 @@ async def _explain(
     wish = _wish(requested, rule.unit.value if rule is not None else "octets")
     at_ms = Clock().at_ms()
     account = versioned.account
-    return account, explain_grant(account, offer, rating_group, services, wish, at_ms, session)
+    found = explain_grant(account, subscriber, offer, rating_group, services, wish, at_ms, session)
+    return account, found
 
 
 def _wish(text: str | None, unit: str) -> "ServiceUnits":

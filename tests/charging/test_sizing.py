@@ -96,7 +96,7 @@ def test_pace_forgets_slowly_and_leaves_idle_time_out():
 
 def explained(line, group=10, wish=None, session=None):
     offer = line.terms.catalogue.offers[line.subscriber.offer]
-    return explain_grant(line.account, offer, group, (), ServiceUnits(wish), line.at_ms, session)
+    return explain_grant(line.account, line.subscriber, offer, group, (), ServiceUnits(wish), line.at_ms, session)
 
 
 @given(

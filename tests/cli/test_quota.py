@@ -32,6 +32,11 @@ def test_groups_that_are_not_charged(customer, group, code):
     assert str(code) in customer("quota", "explain", "--subscriber", "99955500101", "--rating-group", str(group)).stdout
 
 
+def test_a_blocked_account_gets_nothing(customer):
+    customer("account", "block", "acc-1")
+    assert customer.json("quota", "explain", "--subscriber", "99955500101")["result_code"] == 4010
+
+
 def test_mistakes(customer):
     assert "--requested" in customer.refused("quota", "explain", "--subscriber", "99955500101", "--requested", "much")
     assert "there is no subscriber" in customer.refused("quota", "explain", "--subscriber", "99955500999", code=1)
