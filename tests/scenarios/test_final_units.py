@@ -15,7 +15,7 @@ from diameter_ocs.simulator.session import Phase
 from diameter_ocs.values.portal_link import verify
 from diameter_ocs.values.verdict import Verdict
 from tests.support.catalogue import written
-from tests.support.gy import INITIAL, TERMINATION, UPDATE, Line, granted, group_codes, move_clock
+from tests.support.gy import INITIAL, TERMINATION, UPDATE, Line, exchange, granted, group_codes, move_clock
 from tests.support.ocs import MB, PGW_HOST, PGW_REALM, code_of, gateway, groups, money, mscc, running_ocs, value
 
 SECRET = "only for tests, not for life"
@@ -221,3 +221,21 @@ async def test_a_gateway_that_obeys(line):
     finally:
         await simulated.stop()
     assert sum(remaining for remaining, _ in (await line.buckets()).values()) == 100_000 + 1_000_000 - 8 * 20_000
+
+
+async def test_a_repeat_after_a_restart_has_the_same_link(tmp_path):
+    """The link was signed once; the stored answer holds it, from the session and from the journal."""
+    settings = {"portal__secret": SECRET, **written(tmp_path, TEXT)}
+    sent = []
+    async with running_ocs(tmp_path, **settings) as node, gateway(node) as peer:
+        line = await Line(node, peer).open(money(0))
+        session = line.session()
+        await session.ask(INITIAL, mscc(10))
+        for _ in range(6):
+            sent.append((session.sent, session.received))
+            await session.ask(UPDATE, mscc(10))
+        sent.append((session.sent, session.received))
+    async with running_ocs(tmp_path, **settings) as node, gateway(node) as peer:
+        for request, answer in sent:
+            octets, _ = await exchange(peer, request)
+            assert octets == answer
