@@ -12,6 +12,7 @@ from diameter_ocs.charging.decide import Terms
 from diameter_ocs.charging.rules import ChargingRules
 from diameter_ocs.config import Config
 from diameter_ocs.config import PeerRule as PeerSetting
+from diameter_ocs.config.checks import portal_secret
 from diameter_ocs.engine.engine import Engine, EngineSettings
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.gy.application import GyApplication, GySettings
@@ -22,6 +23,7 @@ from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.peer.node import Node
 from diameter_ocs.rating.catalogue import Catalogue
 from diameter_ocs.rating.catalogue_file import parse_catalogue
+from diameter_ocs.rating.final_units import LINK_TOKEN
 from diameter_ocs.server.clock import Clock
 from diameter_ocs.server.control import add_control
 from diameter_ocs.server.courier import Courier, Persistence
@@ -32,6 +34,7 @@ from diameter_ocs.server.sweeper import Sweeper
 from diameter_ocs.server.transport import DiameterServer, TransportSettings
 from diameter_ocs.storage import Store, open_store
 from diameter_ocs.telemetry.metrics import Telemetry
+from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.wire.dictionary import load_dictionary
 
 log = structlog.get_logger("ocs")
@@ -65,8 +68,20 @@ def load_catalogue(config: Config) -> Catalogue:
     return parse_catalogue(text, str(file))
 
 
+def portal_of(config: Config, catalogue: Catalogue) -> PortalKey | None:
+    """What signs the links of redirects. Raises ConfigurationError when the catalogue needs it and it is missing."""
+    secret = portal_secret(config)
+    if secret is not None:
+        return PortalKey(secret, config.portal.link_seconds)
+    if catalogue.has_signed_links:
+        raise ConfigurationError(
+            [f"portal.secret — the catalogue has a redirect URL with {LINK_TOKEN}, which needs a secret to sign with"]
+        )
+    return None
+
+
 def terms_of(config: Config, catalogue: Catalogue) -> Terms:
-    """Catalogue and session rules for the engine."""
+    """Catalogue and session rules for the engine. Raises ConfigurationError when they do not fit the settings."""
     sessions = config.sessions
     rules = ChargingRules(
         sessions.validity_factor,
@@ -77,7 +92,7 @@ def terms_of(config: Config, catalogue: Catalogue) -> Terms:
         sessions.silence,
         sessions.unknown_session,
     )
-    return Terms(catalogue, rules)
+    return Terms(catalogue, rules, portal_of(config, catalogue))
 
 
 def store_of(config: Config) -> Store:

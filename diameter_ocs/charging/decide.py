@@ -6,12 +6,15 @@ keep the answer for repeats. Pure: account, session, terms and time in, a Decisi
 
 from collections.abc import Iterable
 
-from msgspec import Struct, structs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AbortSession
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
+from diameter_ocs.charging.extras import CreditExtras
+from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
+from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
-    MS_PER_SECOND,
     grant,
     is_unit_supported,
     refusal,
@@ -29,10 +32,13 @@ from diameter_ocs.charging.request import (
 )
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import ANSWERS_KEPT, MAX_QUOTAS, Answer, Quota, Session, SessionStatus
+from diameter_ocs.charging.sizing import MS_PER_SECOND
+from diameter_ocs.charging.tariff_switch import parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.rating.catalogue import Catalogue, GroupRule, Offer, Treatment
+from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
@@ -43,14 +49,19 @@ ENTRY_KIND = {
 }
 MAX_CLAIMANTS = 64
 """More sessions than this do not make a slice of a low balance any smaller."""
+UNCONTROLLED = "the offer has no credit control"
 NEVER_OPENED = "reported by a gateway, never opened here"
 
 
 class Terms(Struct, frozen=True):
-    """What is sold and how sessions are supervised: the same for every decision of a batch."""
+    """What is sold and how sessions are supervised: the same for every decision of a batch.
+
+    portal: signs the links of redirects; None: no link is signed.
+    """
 
     catalogue: Catalogue
     rules: ChargingRules
+    portal: PortalKey | None = None
 
 
 def decide_session_request(
@@ -146,7 +157,8 @@ def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules
         release_all(book, quota)
         return _empty(quota)
     group = _effective_group(quota.rating_group, offer)
-    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED)
+    parts = unsplit(rule.daily, quota, quota.granted, at_ms) if rule.daily is not None else None
+    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED, parts)
     return _empty(settled, assumed=quota.granted)
 
 
@@ -276,6 +288,8 @@ class _Step:
             return refuse(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
         if self.offer is None:
             return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} is not in the catalogue")
+        if not self.offer.is_controlled:
+            return refuse(Verdict.NOT_CHARGED, UNCONTROLLED)
         if self.account.open_sessions >= self.terms.rules.max_open_sessions:
             return refuse(Verdict.TOO_MANY_SESSIONS, "the account has its maximum of open sessions")
         answers = self._credits(self.request.credits, may_grant=True)
@@ -289,6 +303,9 @@ class _Step:
         if self._is_blocked():
             self._credits(self.request.credits, may_grant=False)
             return self._close(session, Outcome(Verdict.SERVICE_DENIED, detail="account or subscriber is blocked"))
+        if self.offer is not None and not self.offer.is_controlled:
+            self._credits(self.request.credits, may_grant=False)
+            return self._close(session, Outcome(Verdict.NOT_CHARGED, detail=UNCONTROLLED))
         answers = self._credits(self.request.credits, may_grant=True)
         refusal_of_all = self._refusal_of_all(answers)
         if refusal_of_all is not None:
@@ -343,7 +360,7 @@ class _Step:
         answers = []
         for credit in asked:
             key = (credit.rating_group, credit.service_identifiers)
-            if key in granted:
+            if key in granted and key in self.quotas:
                 answers.append(self._credit_again(credit, mark))
                 continue
             answer = self._credit(credit, may_grant, mark)
@@ -362,8 +379,9 @@ class _Step:
         assert self.offer is not None
         group = _effective_group(credit.rating_group, self.offer)
         used = used_units(credit, rule.unit)
-        settled = settle(self.book, bare, rule, group, used, self.at_ms, mark)
-        self.quotas[key] = structs.replace(
+        parts = parts_of(rule.daily, credit, held, rule.unit, self.at_ms) if rule.daily is not None else None
+        settled = settle(self.book, bare, rule, group, used, self.at_ms, mark, parts)
+        self.quotas[key] = replace(
             held,
             priced_units=settled.priced_units,
             charged_micros=settled.charged_micros,
@@ -374,19 +392,31 @@ class _Step:
     def _credit(self, credit: ServiceCredit, may_grant: bool, mark: str) -> CreditOutcome:
         """One Multiple-Services-Credit-Control: settle its report, then grant if it asks for more."""
         key = (credit.rating_group, credit.service_identifiers)
-        quota = self.quotas.get(key) or Quota(credit.rating_group, credit.service_identifiers)
+        quota = self.quotas.get(key)
+        if quota is None:
+            meant = nameless_report(credit, self.quotas.values())
+            if meant is not None:
+                named = replace(credit, rating_group=meant.rating_group, service_identifiers=meant.service_identifiers)
+                answer = self._credit(named, may_grant, mark)
+                return replace(answer, rating_group=None, service_identifiers=())
+            quota = Quota(credit.rating_group, credit.service_identifiers)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
         if rule is None or self.offer is None:
             return self._unratable(credit, quota, mark)
         group = _effective_group(credit.rating_group, self.offer)
-        used = 0
+        used, was_final = 0, quota.final
         if credit.used or credit.requested is not None or credit.reporting_reason is not None:
             used = used_units(credit, rule.unit)
-            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark)
+            parts = None
+            if rule.daily is not None:
+                parts = parts_of(rule.daily, credit, quota, rule.unit, self.at_ms)
+            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
         answer = self._next(credit, quota, rule, group, may_grant)
+        if was_final and not quota.final and may_grant and credit.requested is None:
+            answer = self._after_final_units(credit, quota, rule, answer)
         return _with_used(answer, used) if used else answer
 
     def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
@@ -397,12 +427,55 @@ class _Step:
             return refusal(*key, Verdict.GROUP_NOT_ALLOWED)
         wish = credit.requested
         if wish is None or not may_grant or credit.reporting_reason == ReportingReason.FINAL:
+            if quota.memory.is_opened and credit.reporting_reason == ReportingReason.FINAL:
+                self.quotas[key] = replace(quota, memory=replace(quota.memory, is_opened=False))
             return CreditOutcome(*key)
         if not is_unit_supported(wish):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
+        if rule.treatment is Treatment.NOT_CONTROLLED:
+            return refusal(*key, Verdict.NOT_CHARGED)
+        tuning = rule.quota.tuning
+        if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:
+            return CreditOutcome(*key)
+        was_opened, switch_ms = quota.memory.is_opened, 0
+        if rule.daily is not None:
+            rule, switch_ms = priced_at(rule, self.at_ms)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
+        if rule.daily is not None:
+            quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
         self.quotas[key] = quota
+        if answer.final is not None:
+            answer = self._with_final_units(answer, rule)
+        if tuning is not None and tuning.triggers is not None and answer.granted is not None and not was_opened:
+            extras = answer.extras or CreditExtras()
+            answer = replace(answer, extras=replace(extras, triggers=tuning.triggers))
         return answer
+
+    def _after_final_units(
+        self, credit: ServiceCredit, quota: Quota, rule: GroupRule, answer: CreditOutcome
+    ) -> CreditOutcome:
+        """The gateway restricts the service now: tell it how long, grant nothing (RFC 8506 §5.6.2, §5.6.3)."""
+        restricted = after_final_units(credit, quota, rule, self.at_ms)
+        if restricted is None or answer.verdict is not Verdict.SUCCESS:
+            return answer
+        key = (credit.rating_group, credit.service_identifiers)
+        self.quotas[key], seconds = restricted
+        return replace(answer, validity_seconds=seconds)
+
+    def _with_final_units(self, answer: CreditOutcome, rule: GroupRule) -> CreditOutcome:
+        """Where to redirect and what stays allowed, beside the action."""
+        if rule.final is None:
+            return answer
+        address = redirect_address(
+            rule.final,
+            self.terms.portal,
+            self.request.session_id,
+            self.account.account_id,
+            self.subscriber.subscriber_id,
+            self.at_ms,
+        )
+        extras = final_extras(rule.final, answer, address)
+        return replace(answer, extras=extras) if extras != CreditExtras() else answer
 
     def _unratable(self, credit: ServiceCredit, quota: Quota, mark: str) -> CreditOutcome:
         """No tariff for this group: release what it holds, keep its usage on record, grant nothing."""
@@ -471,9 +544,13 @@ class _Step:
     ) -> Decision:
         """New account, session and entry, with the answer kept for repeats."""
         request = self.request
+        after = self.book.account(opened_sessions=opened_sessions)
+        policy = self.offer.answers if self.offer is not None else None
+        if policy is not None and outcome.verdict is Verdict.SUCCESS:
+            told = notices(policy, request.request_type, after, self.quotas.values(), self.at_ms)
+            outcome = replace(outcome, notices=told)
         raw = encode_outcome(outcome)
         answer = Answer(request.request_number, request.request_type, request.fingerprint, raw)
-        after = self.book.account(opened_sessions=opened_sessions)
         entry = Entry(
             after.account_id,
             after.last_seq,
@@ -506,7 +583,8 @@ class _Step:
     def _supervision(self, session: Session, outcome: Outcome) -> int:
         """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""
         rules = self.terms.rules
-        running = [key for key, quota in self.quotas.items() if quota.granted]
+        now = self.at_ms
+        running = [key for key, quota in self.quotas.items() if quota.granted or quota.memory.restricted_until_ms > now]
         if not running:
             return rules.supervision_seconds
         longest = max((answer.validity_seconds or 0 for answer in outcome.credits), default=0)
@@ -530,4 +608,5 @@ def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:
         answer.holding_seconds,
         answer.final,
         used,
+        answer.extras,
     )

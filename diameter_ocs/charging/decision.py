@@ -2,6 +2,7 @@
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
 
 from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.request import Outcome
@@ -37,7 +38,7 @@ def encode_outcome(outcome: Outcome) -> Raw:
 def decode_outcome(raw: Raw) -> Outcome:
     """A stored outcome, marked as repeated."""
     stored = _decoder.decode(raw)
-    return Outcome(stored.verdict, stored.credits, stored.detail, stored.data, repeated=True)
+    return replace(stored, repeated=True)
 
 
 def refuse(verdict: Verdict, detail: str) -> Decision:

@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from diameter_ocs.charging.extras import CreditExtras, SessionNotices
+from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -34,17 +36,27 @@ class ReportingReason(IntEnum):
     UNUSED_QUOTA_TIMER = 9
 
 
+class TariffChangeUsage(IntEnum):
+    """Tariff-Change-Usage (RFC 8506 §8.27)."""
+
+    BEFORE = 0
+    AFTER = 1
+    INDETERMINATE = 2
+
+
 class ServiceUnits(Struct, frozen=True, omit_defaults=True, gc=False):
     """The content of a Requested- or Used-Service-Unit. None: that unit type is absent.
 
     octets is CC-Total-Octets, or input + output where the total is absent. other: a unit type
-    that packet data charging does not have (money, service-specific units).
+    that packet data charging does not have (money, service-specific units). side: Tariff-Change-Usage
+    of used units; None: not said.
     """
 
     octets: int | None = None
     seconds: int | None = None
     events: int | None = None
     other: bool = False
+    side: int | None = None
 
 
 class ServiceCredit(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -81,16 +93,11 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     is_undivided: bool = False
 
 
-class FinalUnitAction(IntEnum):
-    """Final-Unit-Action (RFC 8506 §8.35)."""
-
-    TERMINATE = 0
-    REDIRECT = 1
-    RESTRICT_ACCESS = 2
-
-
 class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
-    """The answer to one ServiceCredit. granted None: no Granted-Service-Unit in the answer."""
+    """The answer to one ServiceCredit. granted None: no Granted-Service-Unit in the answer.
+
+    final without a grant: the gateway redirects or restricts at once, for validity_seconds.
+    """
 
     rating_group: int | None
     service_identifiers: tuple[int, ...] = ()
@@ -103,6 +110,7 @@ class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc
     final: FinalUnitAction | None = None
     used: int = 0
     """Units debited by this report: for usage counters, not sent."""
+    extras: CreditExtras | None = None
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -117,3 +125,5 @@ class Outcome(Struct, frozen=True, omit_defaults=True, gc=False):
     data: dict[str, Any] | None = None
     repeated: bool = False
     """True for an answer given before: never stored so."""
+    notices: SessionNotices | None = None
+    """What the answer says of the whole session."""

@@ -106,7 +106,12 @@ class History:
 
 def words(verdict: Verdict) -> str:
     """'credit limit reached'."""
-    return str(verdict.value).replace("_", " ")
+    return words_of(str(verdict.value))
+
+
+def words_of(name: str) -> str:
+    """A name of the program for people: 'RESTRICT_ACCESS' as 'restrict access'."""
+    return name.lower().replace("_", " ")
 
 
 def _credit(credit: CreditOutcome) -> str:
@@ -114,5 +119,5 @@ def _credit(credit: CreditOutcome) -> str:
     if credit.verdict is not Verdict.SUCCESS:
         return group + words(credit.verdict)
     if credit.granted is None:
-        return group + "settled"
+        return group + ("settled" if credit.final is None else words_of(credit.final.name))
     return f"{group}{format_quantity(credit.granted, credit.unit)}{', final' if credit.final is not None else ''}"

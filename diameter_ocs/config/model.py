@@ -166,6 +166,17 @@ class Requests(Section):
     """How often requests written by other programs, such as the command line, are looked for."""
 
 
+class Portal(Section):
+    """Links to a top-up portal in redirects of final units."""
+
+    secret: Annotated[str | None, Field(json_schema_extra={"secret": True})] = None
+    """What links are signed with: 16 characters or more. Needed when the catalogue has a URL with {token}."""
+    secret_file: PathInFile | None = None
+    """A file that holds the secret, in place of it."""
+    link_seconds: Seconds = 900
+    """How long a link is good."""
+
+
 class Http(Section):
     """Metrics, health and status."""
 
@@ -193,6 +204,7 @@ class Config(Section):
     engine: Engine = Engine()
     sessions: Sessions = Sessions()
     requests: Requests = Requests()
+    portal: Portal = Portal()
     http: Http = Http()
     log: Log = Log()
 

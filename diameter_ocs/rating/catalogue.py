@@ -1,9 +1,13 @@
 """What an operator sells: offers made of group rules, each with a price and a quota policy (3GPP RF)."""
 
+from collections.abc import Iterator
 from enum import Enum
 
 from msgspec import Struct
 
+from diameter_ocs.rating.answers import AnswerPolicy
+from diameter_ocs.rating.daily_rates import DailyRates
+from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.values.units import UnitType
 
@@ -13,11 +17,34 @@ class Treatment(Enum):
 
     CHARGE = "charge"
     FREE = "free"
-    """Granted at price 0: no bucket is touched. (Code 4011 would make some gateways refuse the service.)"""
+    """Granted at price 0: no bucket is touched. (Code 4011 makes some gateways refuse the service.)"""
+    NOT_CONTROLLED = "not controlled"
+    """Free too, but without quota: 4011. Only for gateways that let such traffic pass."""
     BARRED = "barred"
     """Refused for now (4010)."""
     NOT_INCLUDED = "not included"
     """Never part of this offer (5003)."""
+
+
+class QuotaTuning(Struct, frozen=True, gc=False):
+    """What a quota policy may say beyond the sizes; each is off when None or at its default.
+
+    first_...: other sizes for the first grant of a group in a session. honours_wishes: False grants the
+    default whatever the gateway asks for. session_cap_units: most that one group may use in a session.
+    pace_seconds: the default becomes what lasts so long at the group's recent rate. threshold_units: in
+    place of the percentage; at most half of a grant. grants_after_holding: False grants nothing to a
+    report of Quota-Holding-Time, even if it asks. triggers: Trigger-Types armed with the first grant;
+    empty disarms all, None leaves it to the gateway.
+    """
+
+    first_default_units: int | None = None
+    first_maximum_units: int | None = None
+    honours_wishes: bool = True
+    session_cap_units: int | None = None
+    pace_seconds: int | None = None
+    threshold_units: int | None = None
+    grants_after_holding: bool = True
+    triggers: tuple[int, ...] | None = None
 
 
 class QuotaPolicy(Struct, frozen=True, gc=False):
@@ -26,6 +53,7 @@ class QuotaPolicy(Struct, frozen=True, gc=False):
     default_units: when the gateway states no wish. A wish is honoured between minimum and maximum.
     threshold_percent: remaining part of a grant at which the gateway asks for more; 0 switches it off.
     holding_seconds: idle time after which it gives the quota back; None leaves it to the gateway.
+    tuning: everything out of the ordinary; None: nothing.
     """
 
     default_units: int
@@ -34,16 +62,23 @@ class QuotaPolicy(Struct, frozen=True, gc=False):
     validity_seconds: int
     threshold_percent: int = 0
     holding_seconds: int | None = None
+    tuning: QuotaTuning | None = None
 
 
 class GroupRule(Struct, frozen=True, gc=False):
-    """How one or more rating groups are charged. rate None: only unit buckets pay."""
+    """How one or more rating groups are charged. rate None: only unit buckets pay.
+
+    final: what follows the last unit; None terminates the service. daily: prices by the time of
+    day; `rate` is then the dearest of them.
+    """
 
     name: str
     unit: UnitType
     treatment: Treatment
     quota: QuotaPolicy
     rate: Rate | None = None
+    final: FinalProfile | None = None
+    daily: DailyRates | None = None
 
 
 class Offer(Struct, frozen=True):
@@ -51,6 +86,8 @@ class Offer(Struct, frozen=True):
 
     default_rating_group: the group of a Multiple-Services-Credit-Control that names none.
     end_session_when_empty: answer 4012 for the whole session, not per group, when nothing is left for any.
+    is_controlled: False answers 4011 for the whole session: the service goes on and nobody pays.
+    answers: what answers say beside grants; None: nothing.
     """
 
     name: str
@@ -59,6 +96,15 @@ class Offer(Struct, frozen=True):
     otherwise: GroupRule | None
     default_rating_group: int | None
     end_session_when_empty: bool = False
+    is_controlled: bool = True
+    answers: AnswerPolicy | None = None
+
+    def rules(self) -> Iterator[GroupRule]:
+        """Every rule, some more than once."""
+        yield from self.by_group.values()
+        yield from self.by_service.values()
+        if self.otherwise is not None:
+            yield self.otherwise
 
     def rule_for(self, rating_group: int | None, service_identifiers: tuple[int, ...]) -> GroupRule | None:
         """The rule of a service, else of its rating group, else the offer's rule for all others."""
@@ -76,3 +122,9 @@ class Catalogue(Struct, frozen=True):
     version: str
     currency: str
     offers: dict[str, Offer]
+
+    @property
+    def has_signed_links(self) -> bool:
+        """Some redirect carries a token that has to be signed."""
+        rules = [rule for offer in self.offers.values() for rule in offer.rules()]
+        return any(rule.final is not None and LINK_TOKEN in rule.final.address for rule in rules)

@@ -2,86 +2,86 @@
 
 import difflib
 import tomllib
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from diameter_ocs.errors import ConfigurationError
+from diameter_ocs.rating import final_file
+from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
 from diameter_ocs.rating.catalogue import Catalogue, GroupRule, Offer, QuotaPolicy, Treatment
+from diameter_ocs.rating.daily_rates import DailyRates
+from diameter_ocs.rating.file_values import Money, Quantity, Table, Unsigned32
+from diameter_ocs.rating.final_units import FinalProfile
+from diameter_ocs.rating.prices_file import PriceBand, daily_rates
+from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.rate import Rate
-from diameter_ocs.values.money import parse_money
+from diameter_ocs.values.currency import NUMERIC_CODES
 from diameter_ocs.values.units import UnitType, parse_quantity
 
-
-def _seconds(value: Any) -> int:
-    return parse_quantity(value, UnitType.SECONDS)
-
-
-def _money(value: Any) -> int:
-    return parse_money(value)
+NO_CHARGE = ("free", "not controlled")
+"""Treatments that cost nothing."""
 
 
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(gt=0, le=0x7FFFFFFF)]
-Money = Annotated[int, BeforeValidator(_money), Field(ge=0)]
-Quantity = str | int
-GroupNumber = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class QuotaFile(_Strict):
-    """[quota.NAME]: how grants are cut."""
-
-    unit: Literal["octets", "seconds"] = "octets"
-    default: Quantity
-    minimum: Quantity
-    maximum: Quantity
-    validity: Seconds
-    threshold_percent: Annotated[int, Field(ge=0, le=99)] = 0
-    holding_time: Annotated[int, BeforeValidator(_seconds)] | None = None
-
-
-class GroupFile(_Strict):
+class GroupFile(Table):
     """[[offers.NAME.groups]]: rating groups or services that are charged alike."""
 
     name: str = ""
-    rating_groups: list[GroupNumber] = []
-    service_identifiers: list[GroupNumber] = []
+    rating_groups: list[Unsigned32] = []
+    service_identifiers: list[Unsigned32] = []
     all_others: bool = False
-    treatment: Literal["charge", "free", "barred", "not included"] = "charge"
+    treatment: Literal["charge", "free", "not controlled", "barred", "not included"] = "charge"
     price: Money | None = None
     per: Quantity | None = None
+    prices: Annotated[list[PriceBand], Field(min_length=1)] | None = None
     quota: str
+    final: str | None = None
 
 
-class OfferFile(_Strict):
+class OfferFile(Table):
     """[offers.NAME]"""
 
-    default_rating_group: GroupNumber | None = None
+    default_rating_group: Unsigned32 | None = None
     when_empty: Literal["refuse group", "end session"] = "refuse group"
+    credit_control: bool = True
+    final: str | None = None
+    answers: AnswersFile | None = None
     groups: Annotated[list[GroupFile], Field(min_length=1)]
 
 
-class CatalogueFile(_Strict):
+class CatalogueFile(Table):
     """The whole file."""
 
     version: Annotated[str, Field(min_length=1)]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    time_zone: str = "UTC"
     quota: dict[str, QuotaFile]
+    final: dict[str, final_file.FinalFile] = {}
+    answers: AnswersFile = AnswersFile()
     offers: Annotated[dict[str, OfferFile], Field(min_length=1)]
 
 
 def parse_catalogue(text: str, origin: str) -> Catalogue:
     """The catalogue in `text`. Raises ConfigurationError listing every mistake with file, key and rule."""
+    told: list[str] = []
+
+    def tell(key: str, rule: str) -> None:
+        line = f"{origin}: {key} — {rule}"
+        if line not in told:
+            told.append(line)
+
     try:
-        parsed = CatalogueFile.model_validate(tomllib.loads(text))
+        tables = tomllib.loads(text)
+        if "quota" in tables:
+            tables["quota"] = inherited(tables["quota"], tell)
+        parsed = CatalogueFile.model_validate(tables)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{origin}: not valid TOML: {error}"]) from None
     except ValidationError as error:
-        raise ConfigurationError([_problem(origin, item) for item in error.errors()]) from None
-    return _Compiler(origin, parsed).catalogue()
+        raise ConfigurationError(told + [_problem(origin, item) for item in error.errors()]) from None
+    return _Compiler(origin, parsed, told).catalogue()
 
 
 def _problem(origin: str, item: Any) -> str:
@@ -96,16 +96,18 @@ def _problem(origin: str, item: Any) -> str:
     return f"{origin}: {key} — {rule}" + (f" — for example: {example}" if example else "")
 
 
-def _table_of(path: tuple[str | int, ...]) -> type[_Strict]:
+def _table_of(path: tuple[str | int, ...]) -> type[Table]:
     """The table that a key of the file stands in."""
     if path[0] == "quota" and len(path) > 2:
         return QuotaFile
+    if path[0] == "final" and len(path) > 2:
+        return final_file.FinalFile
     if path[0] == "offers" and len(path) > 2:
         return GroupFile if len(path) > 4 else OfferFile
     return CatalogueFile
 
 
-def _nearest(key: str, table: type[_Strict]) -> str:
+def _nearest(key: str, table: type[Table]) -> str:
     known = list(table.model_fields)
     near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else f"remove it, or use one of: {', '.join(known)}"
@@ -134,14 +136,20 @@ EXAMPLES = {
 class _Compiler:
     """Turns the parsed file into rules, collecting what does not fit together."""
 
-    def __init__(self, origin: str, file: CatalogueFile) -> None:
+    def __init__(self, origin: str, file: CatalogueFile, problems: list[str]) -> None:
         self.origin = origin
         self.file = file
-        self.problems: list[str] = []
+        self.problems = problems
+        self.finals: dict[str, FinalProfile] = {}
+        self.zone = self._zone()
 
     def catalogue(self) -> Catalogue:
         units = {name: UnitType(quota.unit) for name, quota in self.file.quota.items()}
-        policies = {name: self._policy(name, quota) for name, quota in self.file.quota.items()}
+        policies = {
+            name: quota_policy(f"quota.{name}", quota, self._quantity, self._problem)
+            for name, quota in self.file.quota.items()
+        }
+        self.finals = {name: self._final(name, final) for name, final in self.file.final.items()}
         offers = {name: self._offer(name, offer, policies, units) for name, offer in self.file.offers.items()}
         if self.problems:
             raise ConfigurationError(self.problems)
@@ -157,16 +165,15 @@ class _Compiler:
             self._problem(key, str(error))
             return 1
 
-    def _policy(self, name: str, quota: QuotaFile) -> QuotaPolicy:
-        unit, key = UnitType(quota.unit), f"quota.{name}"
-        default = self._quantity(f"{key}.default", quota.default, unit)
-        minimum = self._quantity(f"{key}.minimum", quota.minimum, unit)
-        maximum = self._quantity(f"{key}.maximum", quota.maximum, unit)
-        if not 1 <= minimum <= default <= maximum:
-            self._problem(key, "sizes must be 1 <= minimum <= default <= maximum")
-        if unit is UnitType.SECONDS and maximum > 0xFFFFFFFF:
-            self._problem(f"{key}.maximum", "CC-Time holds at most 4294967295 seconds")
-        return QuotaPolicy(default, minimum, maximum, quota.validity, quota.threshold_percent, quota.holding_time)
+    def _final(self, name: str, final: final_file.FinalFile) -> FinalProfile:
+        for key, rule in final_file.mistakes(final):
+            self._problem(f"final.{name}.{key}", rule)
+        return final_file.final_profile(final)
+
+    def _named_final(self, key: str, name: str | None) -> FinalProfile | None:
+        if name is not None and name not in self.finals:
+            self._missing(f"{key}.final", "final", name, self.finals)
+        return self.finals.get(name) if name is not None else None
 
     def _offer(
         self, name: str, offer: OfferFile, policies: dict[str, QuotaPolicy], units: dict[str, UnitType]
@@ -176,7 +183,7 @@ class _Compiler:
         otherwise: GroupRule | None = None
         for index, group in enumerate(offer.groups):
             key = f"offers.{name}.groups.{index}"
-            rule = self._rule(key, group, policies, units)
+            rule = self._rule(key, group, policies, units, self._named_final(f"offers.{name}", offer.final))
             for number in group.rating_groups:
                 self._unique(f"{key}.rating_groups", "rating group", number, by_group)
                 by_group[number] = rule
@@ -191,26 +198,76 @@ class _Compiler:
                 self._problem(key, "name rating_groups or service_identifiers, or set all_others = true")
         if offer.default_rating_group is not None and otherwise is None and offer.default_rating_group not in by_group:
             self._problem(f"offers.{name}.default_rating_group", "no group of this offer serves it")
-        ends = offer.when_empty == "end session"
-        return Offer(name, by_group, by_service, otherwise, offer.default_rating_group, ends)
+        answers = answer_policy(self.file.answers, offer.answers)
+        tells_money = answers is not None and (answers.tells_balance or answers.tells_cost)
+        if tells_money and self.file.currency not in NUMERIC_CODES:
+            self._problem("currency", f"{self.file.currency} has no known number for Currency-Code")
+        if not offer.credit_control and any(group.treatment not in NO_CHARGE for group in offer.groups):
+            self._problem(f"offers.{name}.credit_control", "without it every group must be 'free' or 'not controlled'")
+        return Offer(
+            name,
+            by_group,
+            by_service,
+            otherwise,
+            offer.default_rating_group,
+            offer.when_empty == "end session",
+            offer.credit_control,
+            answers,
+        )
 
     def _unique(self, key: str, what: str, number: int, seen: dict[int, GroupRule]) -> None:
         if number in seen:
             self._problem(key, f"{what} {number} is already served by another group of this offer")
 
+    def _missing(self, key: str, table: str, name: str, known: Collection[str]) -> None:
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        self._problem(key, f"there is no [{table}.{name}]{hint}")
+
     def _rule(
-        self, key: str, group: GroupFile, policies: dict[str, QuotaPolicy], units: dict[str, UnitType]
+        self,
+        key: str,
+        group: GroupFile,
+        policies: dict[str, QuotaPolicy],
+        units: dict[str, UnitType],
+        otherwise: FinalProfile | None,
     ) -> GroupRule:
         policy = policies.get(group.quota)
         unit = units.get(group.quota, UnitType.OCTETS)
         if policy is None:
-            close = difflib.get_close_matches(group.quota, policies, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            self._problem(f"{key}.quota", f"there is no [quota.{group.quota}]{hint}")
+            self._missing(f"{key}.quota", "quota", group.quota, policies)
             policy = QuotaPolicy(1, 1, 1, 1)
-        return GroupRule(group.name or key, unit, Treatment(group.treatment), policy, self._rate(key, group, unit))
+        final = self._named_final(key, group.final) or otherwise
+        rate, daily = self._rate(key, group, unit), self._daily(key, group, unit)
+        if daily is not None:
+            rate = daily.dearest
+        return GroupRule(group.name or key, unit, Treatment(group.treatment), policy, rate, final, daily)
+
+    def _daily(self, key: str, group: GroupFile, unit: UnitType) -> DailyRates | None:
+        if group.prices is None:
+            return None
+        if group.price is not None or group.per is None:
+            self._problem(f"{key}.prices", "prices come with per, and without price")
+            return None
+        if group.treatment != "charge":
+            self._problem(f"{key}.prices", f"a group that is {group.treatment!r} has no price")
+        step = max(self._quantity(f"{key}.per", group.per, unit), 1)
+        try:
+            return daily_rates(group.prices, step, self.zone)
+        except ValueError as error:
+            self._problem(f"{key}.prices", str(error))
+            return None
+
+    def _zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.file.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._problem("time_zone", f"{self.file.time_zone!r} is not a time zone such as 'Europe/Berlin'")
+            return ZoneInfo("UTC")
 
     def _rate(self, key: str, group: GroupFile, unit: UnitType) -> Rate | None:
+        if group.prices is not None:
+            return None
         if (group.price is None) != (group.per is None):
             self._problem(key, "price and per belong together: price = '0.02', per = '1 MB'")
         if group.price is None or group.per is None:

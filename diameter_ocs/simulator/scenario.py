@@ -221,7 +221,8 @@ def _session_mismatches(expect: Expectation, live: LiveSession) -> Iterator[str]
 
 def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int | None, int]) -> Iterator[str]:
     groups = live.model.groups
-    named = {*expect.groups, *expect.granted, *expect.final, *expect.refused, *expect.stopped} - groups.keys()
+    named = {*expect.groups, *expect.granted, *expect.final, *expect.refused, *expect.stopped, *expect.restricted}
+    named -= groups.keys()
     for group in named:
         yield f"group {_name(group)} is not part of the session"
     for group, code in expect.groups.items():
@@ -243,6 +244,9 @@ def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int |
     for group in expect.stopped:
         if group in groups and groups[group].phase is not GroupPhase.STOPPED:
             yield f"group {_name(group)} is {groups[group].phase.value}, expected it stopped"
+    for group in expect.restricted:
+        if group in groups and groups[group].phase is not GroupPhase.RESTRICTED:
+            yield f"group {_name(group)} is {groups[group].phase.value}, expected it restricted"
 
 
 def _name(group: int | None) -> str:

@@ -33,7 +33,7 @@ from diameter_ocs.values.units import UnitType, parse_quantity
 
 TOP = ("name", "description", "dialect", "parallel", "overuse", "sessions", "step")
 SESSION = ("msisdn", "imsi")
-EXPECT = ("result", "groups", "granted", "final", "refused", "phase", "passed", "stopped", "resent")
+EXPECT = ("result", "groups", "granted", "final", "refused", "phase", "passed", "stopped", "restricted", "resent")
 PHASES = ("open", "closed", "failed")
 COMPARISON = re.compile(r"\s*(>=|<=|==|>|<|=)?\s*(.+)")
 NO_GROUP = "none"
@@ -101,6 +101,7 @@ class Expectation(Struct, frozen=True):
     result: Result-Code of the last answer. groups: MSCC Result-Code by group. final: groups whose
     quota now has final units. refused: groups stopped, with the code. passed: octets let through by
     this step. phase: open, closed, failed. stopped: groups that no longer let traffic through.
+    restricted: groups that are redirected or restricted after their final units.
     resent: requests sent again with the T flag in this step.
     """
 
@@ -110,6 +111,7 @@ class Expectation(Struct, frozen=True):
     passed: Mapping[int | None, Comparison] = {}
     final: tuple[int | None, ...] = ()
     stopped: tuple[int | None, ...] = ()
+    restricted: tuple[int | None, ...] = ()
     refused: Mapping[int | None, int] = {}
     phase: str | None = None
     resent: int | None = None
@@ -282,6 +284,7 @@ class _Parser:
             passed=self._comparisons(where, table, "passed"),
             final=self._groups(f"{where}.final", table.get("final", [])),
             stopped=self._groups(f"{where}.stopped", table.get("stopped", [])),
+            restricted=self._groups(f"{where}.restricted", table.get("restricted", [])),
             refused=self._codes(where, table, "refused"),
             phase=phase if isinstance(phase, str) else None,
             resent=self._code(f"{where}.resent", table.get("resent")),

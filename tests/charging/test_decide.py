@@ -1,12 +1,13 @@
 """Sessions decided one request at a time: what is granted, debited, released, and what a repeat gets."""
 
 from diameter_ocs.charging.decide import expire_session
-from diameter_ocs.charging.request import FinalUnitAction, RequestType, ServiceCredit, ServiceUnits
+from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import spend_key
 from diameter_ocs.ledger.journal import Action
+from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 from tests.support.charging import AT_MS, MB, Line, ask, catalogue, money, octets, report, request

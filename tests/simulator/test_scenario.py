@@ -62,6 +62,7 @@ async def test_what_does_not_hold_is_said_in_words() -> None:
         "final": [10],
         "refused": {"10": 4010},
         "stopped": [10],
+        "restricted": [10],
         "passed": {"10": "1 MB"},
         "resent": 3,
     }
@@ -78,6 +79,7 @@ async def test_what_does_not_hold_is_said_in_words() -> None:
         "group 10 has no final units",
         "expected it refused with 4010",
         "group 10 is active, expected it stopped",
+        "group 10 is active, expected it restricted",
         "0 octets of group 10 passed, expected = 1,000,000",
         "0 requests were sent again, expected 3",
     ):

@@ -72,6 +72,11 @@ quota = "data"
 
 def catalogue_in(folder: Path) -> dict[str, Any]:
     """The setting that makes a node use it."""
+    return written(folder, TEXT)
+
+
+def written(folder: Path, text: str) -> dict[str, Any]:
+    """The setting that makes a node use the catalogue in `text`."""
     file = folder / "catalogue.toml"
-    file.write_text(TEXT)
+    file.write_text(text)
     return {"catalogue__file": str(file)}

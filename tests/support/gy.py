@@ -20,13 +20,19 @@ from tests.support.wire_peer import WirePeer
 INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
 VENDOR_3GPP = 10415
 FAILED_AVP, PROXY_INFO = 279, 284
-GROUPS = {456, 431, 430, 437, 446, 434, 260, PROXY_INFO, FAILED_AVP}
 CREDIT, GRANT, FINAL = 456, 431, 430
+REDIRECT_SERVER, COST, UNIT_VALUE, TARIFF_TIME_CHANGE = 434, 423, 445, 451
+LOW_BALANCE, BALANCE, TRIGGER, ANNOUNCEMENT = [(VENDOR_3GPP, code) for code in (2020, 2021, 1264, 3904)]
 ALLOWED = {
-    0: {263, 268, 264, 296, 258, 416, 415, 419, 456, 431, 430, 448, 281, 279, 284, 427, 418, 278},
-    CREDIT: {431, 439, 432, 448, 268, 430, (VENDOR_3GPP, 868), (VENDOR_3GPP, 869), (VENDOR_3GPP, 871)},
-    GRANT: {420, 421},
-    FINAL: {449, 434},
+    0: {263, 268, 264, 296, 258, 416, 415, 419, 456, 431, 430, 448, 281, 279, 284, 427, 418, 428, 278}
+    | {COST, LOW_BALANCE, BALANCE},
+    CREDIT: {431, 439, 432, 448, 268, 430, (VENDOR_3GPP, 868), (VENDOR_3GPP, 869), (VENDOR_3GPP, 871)}
+    | {TRIGGER, ANNOUNCEMENT},
+    GRANT: {420, 421, TARIFF_TIME_CHANGE},
+    FINAL: {449, REDIRECT_SERVER, 438, 11},
+    REDIRECT_SERVER: {433, 435},
+    COST: {UNIT_VALUE, 425},
+    UNIT_VALUE: {447, 429},
 }
 """AVPs with the M bit that gateways know, by the group they stand in: RFC 8506 §3.2, TS 32.299 §6.4.3 and §7.2."""
 ONCE = {263: "Session-Id", 268: "Result-Code", 264: "Origin-Host", 296: "Origin-Realm", 258: "Auth-Application-Id"}
@@ -137,12 +143,14 @@ def _assert_credit(members: Sequence[Raw]) -> None:
     thresholds = of(members, 868, VENDOR_3GPP) + of(members, 869, VENDOR_3GPP)
     assert all(each.number >= 1 for each in of(members, 448)), "Validity-Time is never 0"
     if not grants:
-        assert not finals, "FUI TERMINATE never comes without a grant"
+        for final in finals:
+            assert of(final.members, 449)[0].number != 0, "FUI TERMINATE never comes without a grant"
+            assert of(members, 448), "a restricted mode ends some time"
         assert not thresholds
         return
     assert code.number == 2001
     (grant,) = grants
-    amounts = [each.number for each in grant.members]
+    amounts = [each.number for each in grant.members if each.code != TARIFF_TIME_CHANGE]
     assert len(amounts) == 1
     assert amounts[0] > 0
     assert all(each.number <= amounts[0] for each in thresholds)
