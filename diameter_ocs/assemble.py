@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Container
+from functools import partial
 
 import structlog
 
@@ -11,6 +12,7 @@ from diameter_ocs.charging.decide import Terms
 from diameter_ocs.charging.rules import ChargingRules
 from diameter_ocs.config import Config
 from diameter_ocs.config import PeerRule as PeerSetting
+from diameter_ocs.config.checks import portal_secret
 from diameter_ocs.engine.engine import Engine, EngineSettings
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.gy.application import GyApplication, GySettings
@@ -21,14 +23,18 @@ from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.peer.node import Node
 from diameter_ocs.rating.catalogue import Catalogue
 from diameter_ocs.rating.catalogue_file import parse_catalogue
+from diameter_ocs.rating.final_units import LINK_TOKEN
 from diameter_ocs.server.clock import Clock
 from diameter_ocs.server.control import add_control
+from diameter_ocs.server.courier import Courier, Persistence
 from diameter_ocs.server.http import HttpServer, NodeFacts, Readiness, create_app
 from diameter_ocs.server.peer_status import PeerStatus
+from diameter_ocs.server.reauthorizer import Patience, Reauthorizer
 from diameter_ocs.server.sweeper import Sweeper
 from diameter_ocs.server.transport import DiameterServer, TransportSettings
 from diameter_ocs.storage import Store, open_store
 from diameter_ocs.telemetry.metrics import Telemetry
+from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.wire.dictionary import load_dictionary
 
 log = structlog.get_logger("ocs")
@@ -54,14 +60,28 @@ def load_catalogue(config: Config) -> Catalogue:
     """The catalogue named by the configuration. Raises ConfigurationError with everything wrong in it."""
     file = config.resolve(config.catalogue.file)
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError([f"{file}: is not UTF-8 text — save it as UTF-8"]) from None
     return parse_catalogue(text, str(file))
 
 
+def portal_of(config: Config, catalogue: Catalogue) -> PortalKey | None:
+    """What signs the links of redirects. Raises ConfigurationError when the catalogue needs it and it is missing."""
+    secret = portal_secret(config)
+    if secret is not None:
+        return PortalKey(secret, config.portal.link_seconds)
+    if catalogue.has_signed_links:
+        raise ConfigurationError(
+            [f"portal.secret — the catalogue has a redirect URL with {LINK_TOKEN}, which needs a secret to sign with"]
+        )
+    return None
+
+
 def terms_of(config: Config, catalogue: Catalogue) -> Terms:
-    """Catalogue and session rules for the engine."""
+    """Catalogue and session rules for the engine. Raises ConfigurationError when they do not fit the settings."""
     sessions = config.sessions
     rules = ChargingRules(
         sessions.validity_factor,
@@ -74,7 +94,7 @@ def terms_of(config: Config, catalogue: Catalogue) -> Terms:
         config.events.outcome_retention_seconds,
         config.events.refund_retention_seconds,
     )
-    return Terms(catalogue, rules)
+    return Terms(catalogue, rules, portal_of(config, catalogue))
 
 
 def store_of(config: Config) -> Store:
@@ -102,6 +122,7 @@ class Ocs:
         self.engine = engine_of(config, self.store, self.telemetry, self.clock)
         self.application = self._application()
         self.sweeper = self._sweeper()
+        self.reauthorizer = self._reauthorizer()
         self.readiness = Readiness(
             {"store": self._store_problem, "engine": self._engine_problem, "diameter": self._listen_problem},
             self.clock.now,
@@ -109,6 +130,7 @@ class Ocs:
         self.http = self._http()
         self._transport: DiameterServer | None = None
         self._sweeping: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._bind_telemetry()
 
     async def start(self) -> None:
@@ -118,12 +140,12 @@ class Ocs:
             self.telemetry.engine_observer.start_with(await self.store.reserved_units())
             self._transport = self._made_transport(await self.store.born_ms())
             await self.engine.start()
-            await self.http.start()
             await self._listen()
         except BaseException:
             await self.stop()
             raise
         self._sweeping = asyncio.create_task(self.sweeper.run(), name="ocs-sweeper")
+        self._asking = asyncio.create_task(self.reauthorizer.run(self._courier()), name="ocs-requests")
         _tune_interpreter()
         log.info(
             "node started",
@@ -135,18 +157,35 @@ class Ocs:
         )
 
     async def stop(self, cause: DisconnectCause = DisconnectCause.REBOOTING) -> None:
-        """Stop accepting, finish what runs, DPR to peers, then sweeper, HTTP, engine and store."""
+        """Stop accepting, finish what runs, DPR to peers, then sweeper, HTTP, engine and store.
+
+        A step that fails is told and does not keep the next ones from being taken.
+        """
         self.readiness.is_draining = True
+        hang_up = partial(self._hang_up, cause)
+        for step in (self._stop_asking, hang_up, self._stop_sweeping, self.http.stop, self.engine.stop):
+            try:
+                await step()
+            except Exception:
+                log.exception("a part of the node did not stop in order")
+        await self.store.close()
+        log.info("node stopped")
+
+    async def _stop_asking(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+            self._asking = None
+
+    async def _hang_up(self, cause: DisconnectCause) -> None:
         if self._transport is not None and self._transport.addresses:
             await self._transport.stop(cause)
+
+    async def _stop_sweeping(self) -> None:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
             self._sweeping = None
-        await self.http.stop()
-        await self.engine.stop()
-        await self.store.close()
-        log.info("node stopped")
 
     @property
     def transport(self) -> DiameterServer:
@@ -187,6 +226,8 @@ class Ocs:
         transport = DiameterServer(
             settings, self.application, drain=self.application.drain, observer=self.telemetry.peer_observer
         )
+        transport.peers.on_opened = self.reauthorizer.peer_opened
+        transport.peers.on_restarted = self.reauthorizer.peer_restarted
         own = {realm.lower() for realm in (node.origin_realm, *node.served_realms)}
         self.application.served_realms = ServedRealms(own, transport.peers.realms if node.serve_peer_realms else ())
         return transport
@@ -200,6 +241,21 @@ class Ocs:
             checkpoint=getattr(self.store, "checkpoint", None),
             checkpoint_seconds=self.config.store.checkpoint_seconds,
         )
+
+    def _reauthorizer(self) -> Reauthorizer:
+        requests = self.config.requests
+        patience = Patience(guard_seconds=requests.guard_seconds, poll_seconds=requests.poll_seconds)
+        made = Reauthorizer(self.store, self.engine.execute, self.clock.now, patience)
+        self.engine.outbox = made
+        return made
+
+    def _courier(self) -> Courier:
+        settings = self.config.requests
+        node = Node(origin_host=self.config.node.origin_host, origin_realm=self.config.node.origin_realm)
+        persistence = Persistence(
+            answer_seconds=settings.answer_seconds, tries=settings.tries, pause_seconds=settings.pause_seconds
+        )
+        return Courier(node, self.dictionary, self.transport.peers, persistence)
 
     def _http(self) -> HttpServer:
         node = self.config.node
@@ -217,6 +273,7 @@ class Ocs:
             cache=self.engine.cache,
             peers=self._peer_statuses,
             sweeper=self.sweeper,
+            requests=self.reauthorizer,
             store_totals=lambda: self.sweeper.totals,
             reserved_units=self.telemetry.engine_observer.reserved_units,
             refused_peers=lambda: self._transport.peers.refused if self._transport is not None else (),
@@ -226,10 +283,18 @@ class Ocs:
     # life ----------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
+        """Take both ports; every one that cannot be taken is told."""
+        problems = []
         try:
             await self.transport.start()
         except OSError as error:
-            raise ConfigurationError([f"diameter.listen — {error.strerror or error}"]) from error
+            problems.append(f"diameter.listen — {error.strerror or error}")
+        try:
+            await self.http.start()
+        except ConfigurationError as error:
+            problems += error.problems
+        if problems:
+            raise ConfigurationError(problems)
 
     def _disconnect(self, host: str, cause: DisconnectCause) -> bool:
         return self._transport is not None and self._transport.peers.disconnect(host, cause)

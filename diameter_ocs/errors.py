@@ -104,6 +104,9 @@ class UnableToComply(MessageError): ...
 class ServiceContextUnknown(MessageError): ...
 
 
+class TooBusy(MessageError): ...
+
+
 # Own data and operation -----------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from diameter_ocs.config import Config, describe, find_file, load_config
+from diameter_ocs.config.checks import portal_secret
 from diameter_ocs.config.model import PeerRule
 from diameter_ocs.config.problems import toml_value
 from diameter_ocs.errors import ConfigurationError
@@ -141,6 +142,27 @@ def test_a_secret_is_read_from_a_file(write, tmp_path):
     secret.write_text("sqlite:////srv/ocs.db\n")
     config = load_config(write(NODE), {"OCS_STORE__URL_FILE": str(secret)})
     assert config.store.url == "sqlite:////srv/ocs.db"
+
+
+def test_the_portal_secret_comes_from_one_place_is_long_enough_and_never_shown(write, tmp_path):
+    (tmp_path / "secret").write_text("sixteen or more characters\n")
+    base = '[node]\norigin_host = "ocs.example.org"\norigin_realm = "example.org"\n[portal]\n'
+    loaded = load_config(write(base + f'secret_file = "{tmp_path / "secret"}"'), {})
+    assert portal_secret(loaded) == b"sixteen or more characters"
+    shown = {
+        row["key"]: row["value"]
+        for row in describe(load_config(write(base), {"OCS_PORTAL__SECRET": "x" * 16}))["settings"]
+    }
+    assert shown["portal.secret"] == "***"
+    for wrong, told in (
+        ('secret = "brief"', "too short: 5"),
+        (f'secret = "{"x" * 16}"\nsecret_file = "{tmp_path / "secret"}"', "keep one of the two"),
+        ('secret_file = "/nowhere"', "cannot be read"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            load_config(write(base + wrong), {})
+        assert any(told in line for line in caught.value.problems), caught.value.problems
+        assert not any("brief" in line for line in caught.value.problems)
 
 
 def test_description_tells_value_and_origin(write):

@@ -7,10 +7,14 @@ keep the answer for repeats. Pure: account, session, terms and time in, a Decisi
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from diameter_ocs.charging.commands import AbortSession
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
+from diameter_ocs.charging.extras import CreditExtras
+from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
+from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
-    MS_PER_SECOND,
     grant,
     in_unit,
     is_unit_supported,
@@ -30,6 +34,8 @@ from diameter_ocs.charging.request import (
 )
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import ANSWERS_KEPT, MAX_QUOTAS, Answer, Quota, Session, SessionStatus
+from diameter_ocs.charging.sizing import MS_PER_SECOND
+from diameter_ocs.charging.tariff_switch import parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
@@ -42,6 +48,7 @@ from diameter_ocs.rating.catalogue import (
     Offer,
     Treatment,
 )
+from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
@@ -52,14 +59,19 @@ ENTRY_KIND = {
 }
 MAX_CLAIMANTS = 64
 """More sessions than this do not make a slice of a low balance any smaller."""
+UNCONTROLLED = "the offer has no credit control"
 NEVER_OPENED = "reported by a gateway, never opened here"
 
 
 class Terms(Struct, frozen=True):
-    """What is sold and how sessions are supervised: the same for every decision of a batch."""
+    """What is sold and how sessions are supervised: the same for every decision of a batch.
+
+    portal: signs the links of redirects; None: no link is signed.
+    """
 
     catalogue: Catalogue
     rules: ChargingRules
+    portal: PortalKey | None = None
 
 
 def offer_of(catalogue: Catalogue, subscriber: Subscriber, rated_as: str) -> Offer | None:
@@ -104,17 +116,43 @@ def expire_session(
     """Close a session whose supervision is over; its reservation is released or charged by policy."""
     if session.status is SessionStatus.CLOSED or session.expires_ms > at_ms:
         return refuse(Verdict.NOT_FOUND, "the session is not due")
+    silent_seconds = (at_ms - session.last_ms) // MS_PER_SECOND
+    reason = f"no request for {silent_seconds} s; reservation: {rules.silence.value}"
+    return _close_unheard(account, session, offer, rules, at_ms, "session_expired", reason, "silent")
+
+
+def abort_session(
+    command: AbortSession, account: Account, session: Session, offer: Offer | None, rules: ChargingRules, at_ms: int
+) -> Decision:
+    """Close a session that its gateway does not have any more."""
+    if session.status is SessionStatus.CLOSED:
+        return refuse(Verdict.NOT_FOUND, "the session is closed")
+    if command.unheard_since_ms is not None and session.last_ms >= command.unheard_since_ms:
+        return refuse(Verdict.NOT_FOUND, "the gateway has spoken of the session since")
+    reason, settling = command.reason, offer if command.is_silent else None
+    return _close_unheard(account, session, settling, rules, at_ms, "session_aborted", reason, reason)
+
+
+def _close_unheard(
+    account: Account,
+    session: Session,
+    offer: Offer | None,
+    rules: ChargingRules,
+    at_ms: int,
+    kind: str,
+    reason: str,
+    why: str,
+) -> Decision:
+    """Close a session without a last report: its reservations are settled by policy, or released without an offer."""
     book = Book(account)
     quotas = tuple(_give_up(book, quota, offer, rules, at_ms) for quota in session.quotas)
     book.expire(at_ms)
-    silent_seconds = (at_ms - session.last_ms) // MS_PER_SECOND
-    reason = f"no request for {silent_seconds} s; reservation: {rules.silence.value}"
     after = book.account(opened_sessions=-1)
     entry = Entry(
         account.account_id,
         after.last_seq,
         at_ms,
-        "session_expired",
+        kind,
         tuple(book.postings),
         session.subscriber_id,
         session.session_id,
@@ -126,7 +164,7 @@ def expire_session(
         expires_ms=_forget_at(rules, at_ms),
         last_ms=session.last_ms,
         closed_ms=at_ms,
-        why="silent",
+        why=why,
     )
     return Decision(Outcome(detail=reason), after, closed, entry=entry)
 
@@ -139,7 +177,8 @@ def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules
         release_all(book, quota)
         return _empty(quota)
     group = _effective_group(quota.rating_group, offer)
-    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED)
+    parts = unsplit(rule.daily, quota, quota.granted, at_ms) if rule.daily is not None else None
+    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED, parts)
     return _empty(settled, assumed=quota.granted)
 
 
@@ -274,6 +313,8 @@ class _Step:
             return refuse(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
         if self.offer is None:
             return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} has no tariff for {self.rated_as}")
+        if not self.offer.is_controlled:
+            return refuse(Verdict.NOT_CHARGED, UNCONTROLLED)
         if self.account.open_sessions >= self.terms.rules.max_open_sessions:
             return refuse(Verdict.TOO_MANY_SESSIONS, "the account has its maximum of open sessions")
         answers = self._credits(self.request.credits, may_grant=True)
@@ -287,6 +328,9 @@ class _Step:
         if self._is_blocked():
             self._credits(self.request.credits, may_grant=False)
             return self._close(session, Outcome(Verdict.SERVICE_DENIED, detail="account or subscriber is blocked"))
+        if self.offer is not None and not self.offer.is_controlled:
+            self._credits(self.request.credits, may_grant=False)
+            return self._close(session, Outcome(Verdict.NOT_CHARGED, detail=UNCONTROLLED))
         answers = self._credits(self.request.credits, may_grant=True)
         refusal_of_all = self._refusal_of_all(answers)
         if refusal_of_all is not None:
@@ -336,12 +380,51 @@ class _Step:
     # one group -----------------------------------------------------------------------------------
 
     def _credits(self, asked: Iterable[ServiceCredit], *, may_grant: bool, mark: str = "") -> tuple[CreditOutcome, ...]:
-        return tuple(self._credit(credit, may_grant, mark) for credit in asked)
+        """One answer per Multiple-Services-Credit-Control, in order. A service that comes twice is granted once."""
+        granted: set[tuple[int | None, tuple[int, ...]]] = set()
+        answers = []
+        for credit in asked:
+            key = (credit.rating_group, credit.service_identifiers)
+            if key in granted and key in self.quotas:
+                answers.append(self._credit_again(credit, mark))
+                continue
+            answer = self._credit(credit, may_grant, mark)
+            if answer.granted is not None:
+                granted.add(key)
+            answers.append(answer)
+        return tuple(answers)
+
+    def _credit_again(self, credit: ServiceCredit, mark: str) -> CreditOutcome:
+        """Debit what a service reports behind its own grant in one request; that grant stays as it was promised."""
+        key = (credit.rating_group, credit.service_identifiers)
+        held = self.quotas[key]
+        bare = _empty(held)
+        rule = self.offer.rule_for(*key) if self.offer is not None else None
+        assert rule is not None
+        assert self.offer is not None
+        group = _effective_group(credit.rating_group, self.offer)
+        used = used_units(credit, rule.unit)
+        parts = parts_of(rule.daily, credit, held, rule.unit, self.at_ms) if rule.daily is not None else None
+        settled = settle(self.book, bare, rule, group, used, self.at_ms, mark, parts)
+        self.quotas[key] = replace(
+            held,
+            priced_units=settled.priced_units,
+            charged_micros=settled.charged_micros,
+            used_units=settled.used_units,
+        )
+        return CreditOutcome(*key, used=used)
 
     def _credit(self, credit: ServiceCredit, may_grant: bool, mark: str) -> CreditOutcome:
         """One Multiple-Services-Credit-Control: settle its report, then grant if it asks for more."""
         key = (credit.rating_group, credit.service_identifiers)
-        quota = self.quotas.get(key) or Quota(credit.rating_group, credit.service_identifiers)
+        quota = self.quotas.get(key)
+        if quota is None:
+            meant = nameless_report(credit, self.quotas.values())
+            if meant is not None:
+                named = replace(credit, rating_group=meant.rating_group, service_identifiers=meant.service_identifiers)
+                answer = self._credit(named, may_grant, mark)
+                return replace(answer, rating_group=None, service_identifiers=())
+            quota = Quota(credit.rating_group, credit.service_identifiers)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
         if credit.in_money:
             rule = money_rule(rule)
@@ -350,16 +433,21 @@ class _Step:
         if rule is None or self.offer is None:
             return self._unratable(credit, quota, mark)
         group = _effective_group(credit.rating_group, self.offer)
-        used = 0
+        used, was_final = 0, quota.final
         if credit.used or credit.requested is not None or credit.reporting_reason is not None:
             used = used_units(credit, rule.unit)
             if quota.unit is not rule.unit:
                 quota = in_unit(self.book, quota, rule.unit)
-            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark)
+            parts = None
+            if rule.daily is not None:
+                parts = parts_of(rule.daily, credit, quota, rule.unit, self.at_ms)
+            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
         answer = self._next(credit, quota, rule, group, may_grant)
+        if was_final and not quota.final and may_grant and credit.requested is None:
+            answer = self._after_final_units(credit, quota, rule, answer)
         return _with_used(answer, used) if used else answer
 
     def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
@@ -368,18 +456,59 @@ class _Step:
             return refusal(*key, Verdict.SERVICE_DENIED)
         if rule.treatment is Treatment.NOT_INCLUDED:
             return refusal(*key, Verdict.GROUP_NOT_ALLOWED)
-        if rule.treatment is Treatment.NOT_CHARGED:
-            return refusal(*key, Verdict.NOT_CHARGED)
         wish = credit.requested
         if wish is None or not may_grant or credit.reporting_reason == ReportingReason.FINAL:
+            if quota.memory.is_opened and credit.reporting_reason == ReportingReason.FINAL:
+                self.quotas[key] = replace(quota, memory=replace(quota.memory, is_opened=False))
             return CreditOutcome(*key)
         if not is_unit_supported(wish, rule.unit):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
         if wish.currency and wish.currency != self.account.currency and rule.unit is UnitType.MONEY:
             return refusal(*key, Verdict.CURRENCY_UNKNOWN)
+        if rule.treatment is Treatment.NOT_CONTROLLED:
+            return refusal(*key, Verdict.NOT_CHARGED)
+        tuning = rule.quota.tuning
+        if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:
+            return CreditOutcome(*key)
+        was_opened, switch_ms = quota.memory.is_opened, 0
+        if rule.daily is not None:
+            rule, switch_ms = priced_at(rule, self.at_ms)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
+        if rule.daily is not None:
+            quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
         self.quotas[key] = quota
+        if answer.final is not None:
+            answer = self._with_final_units(answer, rule)
+        if tuning is not None and tuning.triggers is not None and answer.granted is not None and not was_opened:
+            extras = answer.extras or CreditExtras()
+            answer = replace(answer, extras=replace(extras, triggers=tuning.triggers))
         return answer
+
+    def _after_final_units(
+        self, credit: ServiceCredit, quota: Quota, rule: GroupRule, answer: CreditOutcome
+    ) -> CreditOutcome:
+        """The gateway restricts the service now: tell it how long, grant nothing (RFC 8506 §5.6.2, §5.6.3)."""
+        restricted = after_final_units(credit, quota, rule, self.at_ms)
+        if restricted is None or answer.verdict is not Verdict.SUCCESS:
+            return answer
+        key = (credit.rating_group, credit.service_identifiers)
+        self.quotas[key], seconds = restricted
+        return replace(answer, validity_seconds=seconds)
+
+    def _with_final_units(self, answer: CreditOutcome, rule: GroupRule) -> CreditOutcome:
+        """Where to redirect and what stays allowed, beside the action."""
+        if rule.final is None:
+            return answer
+        address = redirect_address(
+            rule.final,
+            self.terms.portal,
+            self.request.session_id,
+            self.account.account_id,
+            self.subscriber.subscriber_id,
+            self.at_ms,
+        )
+        extras = final_extras(rule.final, answer, address)
+        return replace(answer, extras=extras) if extras != CreditExtras() else answer
 
     def _unratable(
         self, credit: ServiceCredit, quota: Quota, mark: str, verdict: Verdict = Verdict.RATING_FAILED
@@ -453,9 +582,13 @@ class _Step:
     ) -> Decision:
         """New account, session and entry, with the answer kept for repeats."""
         request = self.request
+        after = self.book.account(opened_sessions=opened_sessions)
+        policy = self.offer.answers if self.offer is not None else None
+        if policy is not None and outcome.verdict is Verdict.SUCCESS:
+            told = notices(policy, request.request_type, after, self.quotas.values(), self.at_ms)
+            outcome = replace(outcome, notices=told)
         raw = encode_outcome(outcome)
         answer = Answer(request.request_number, request.request_type, request.fingerprint, raw)
-        after = self.book.account(opened_sessions=opened_sessions)
         entry = Entry(
             after.account_id,
             after.last_seq,
@@ -488,7 +621,8 @@ class _Step:
     def _supervision(self, session: Session, outcome: Outcome) -> int:
         """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""
         rules = self.terms.rules
-        running = [key for key, quota in self.quotas.items() if quota.granted]
+        now = self.at_ms
+        running = [key for key, quota in self.quotas.items() if quota.granted or quota.memory.restricted_until_ms > now]
         if not running:
             return rules.supervision_seconds
         longest = max((answer.validity_seconds or 0 for answer in outcome.credits), default=0)
@@ -519,4 +653,5 @@ def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:
         answer.holding_seconds,
         answer.final,
         used,
+        answer.extras,
     )

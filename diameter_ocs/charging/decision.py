@@ -2,7 +2,9 @@
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
 
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.charging.session import Session
 from diameter_ocs.ledger.account import Account, Subscriber
@@ -33,6 +35,8 @@ class Decision(Struct, frozen=True, gc=False):
     entry: Entry | None = None
     new_identities: tuple[tuple[Identity, SubscriberRef], ...] = ()
     kept: tuple[Kept, ...] = ()
+    requests: tuple[GatewayRequest, ...] = ()
+    """What gateways have to be asked because of it."""
 
 
 _encoder = Encoder()
@@ -47,7 +51,7 @@ def encode_outcome(outcome: Outcome) -> Raw:
 def decode_outcome(raw: Raw) -> Outcome:
     """A stored outcome, marked as repeated."""
     stored = _decoder.decode(raw)
-    return Outcome(stored.verdict, stored.credits, stored.detail, stored.data, repeated=True, event=stored.event)
+    return replace(stored, repeated=True)
 
 
 def refuse(verdict: Verdict, detail: str) -> Decision:

@@ -11,11 +11,13 @@ from typing import NoReturn
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
 
-from diameter_ocs.charging.decide import Terms, offer_of
+from diameter_ocs.charging.decide import UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
-from diameter_ocs.charging.quota import MS_PER_SECOND, affordable, is_unit_supported, money_rule, units_of
+from diameter_ocs.charging.quota import affordable, is_unit_supported, money_rule
 from diameter_ocs.charging.request import CreditOutcome, EventResult, Outcome, ServiceCredit, ServiceUnits
+from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.journal import Entry
@@ -138,10 +140,10 @@ def decide_event(
         return Decision(_refusal(request, refused))
 
 
-def tell_price(request: EventRequest, offer: Offer | None, catalogue: Catalogue) -> Outcome:
+def tell_price(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int) -> Outcome:
     """PRICE_ENQUIRY: what the units would cost by tariff. No balance is looked at."""
     try:
-        return _priced(request, offer, catalogue)
+        return _priced(request, offer, catalogue, at_ms)
     except _Refused as refused:
         return _refusal(request, refused)
 
@@ -152,10 +154,10 @@ def offer_for_enquiry(catalogue: Catalogue, rated_as: str) -> Offer | None:
     return offer.part(rated_as) if offer is not None else None
 
 
-def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue) -> Outcome:
+def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int) -> Outcome:
     cost, wanted, unit = 0, 0, UnitType.EVENTS
     for index, credit in enumerate(request.credits or (ServiceCredit(None),)):
-        rule = _rule_of(offer, credit, index)
+        rule = _rule_of(offer, credit, index, at_ms)
         if rule.treatment in _VERDICT_OF:
             raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
         if rule.rate is None and not rule.treatment.costs_nothing:
@@ -173,13 +175,13 @@ UNIT_NAMES = {"sms": "message", "mms": "message"}
 _VERDICT_OF = {Treatment.BARRED: Verdict.SERVICE_DENIED, Treatment.NOT_INCLUDED: Verdict.GROUP_NOT_ALLOWED}
 
 
-def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int) -> GroupRule:
+def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int, at_ms: int) -> GroupRule:
     rule = offer.rule_for(credit.rating_group, credit.service_identifiers) if offer is not None else None
     if credit.in_money and offer is not None:
         return money_rule(rule)
     if rule is None:
         raise _Refused(Verdict.RATING_FAILED, "no tariff for this service", index)
-    return rule
+    return rule if rule.daily is None else replace(rule, rate=rule.daily.rate_at(at_ms))
 
 
 def _wanted(rule: GroupRule, credit: ServiceCredit, index: int) -> int:
@@ -233,7 +235,7 @@ class _Event:
         """Raises _Refused, and then nothing has happened."""
         action = self.request.action
         if action is Action.PRICE_ENQUIRY:
-            return Decision(_priced(self.request, self.offer, self.catalogue))
+            return Decision(_priced(self.request, self.offer, self.catalogue, self.at_ms))
         if action is Action.CHECK_BALANCE:
             return Decision(self._check())
         if action is Action.REFUND_ACCOUNT:
@@ -253,6 +255,8 @@ class _Event:
                 Verdict.RATING_FAILED,
                 f"offer {self.subscriber.offer!r} has no tariff for {self.request.rated_as}",
             )
+        if not self.offer.is_controlled:
+            raise _Refused(Verdict.NOT_CHARGED, UNCONTROLLED)
 
     def _debit(self) -> Decision:
         answers = tuple(self._debit_one(index, credit) for index, credit in enumerate(self.request.credits))
@@ -262,12 +266,12 @@ class _Event:
 
     def _debit_one(self, index: int, credit: ServiceCredit) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)
-        rule = _rule_of(self.offer, credit, index)
+        rule = _rule_of(self.offer, credit, index, self.at_ms)
         if rule.treatment in _VERDICT_OF:
             raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
         self._require_currency(credit, index)
         wanted = _wanted(rule, credit, index)
-        if rule.treatment is Treatment.NOT_CHARGED:
+        if rule.treatment is Treatment.NOT_CONTROLLED:
             self.references.append(b"")
             return CreditOutcome(*key, Verdict.NOT_CHARGED)
         if rule.treatment is Treatment.FREE:
@@ -384,7 +388,7 @@ class _Event:
 
     def _refund_by_tariff(self, index: int, credit: ServiceCredit) -> CreditOutcome:
         """Without a reference: what the units cost today, where the offer allows that."""
-        rule = _rule_of(self.offer, credit, index)
+        rule = _rule_of(self.offer, credit, index, self.at_ms)
         if not rule.is_refund_free:
             self._refuse_refund("a refund needs the Refund-Information of its debit", index)
         units = _wanted(rule, credit, index)
@@ -412,7 +416,7 @@ class _Event:
         return Outcome(event=EventResult(self.account.currency, balance_micros=balance, is_enough=not missing))
 
     def _has_enough(self, index: int, credit: ServiceCredit) -> bool:
-        rule = _rule_of(self.offer, credit, index)
+        rule = _rule_of(self.offer, credit, index, self.at_ms)
         if rule.treatment in _VERDICT_OF:
             raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
         self._require_currency(credit, index)

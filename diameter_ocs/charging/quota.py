@@ -3,17 +3,32 @@
 RFC 8506 §5.6, TS 32.299 §6.5. All functions move units in a Book and return new values.
 """
 
-from diameter_ocs.charging.request import CreditOutcome, FinalUnitAction, ServiceCredit, ServiceUnits
-from diameter_ocs.charging.session import Quota, Reservation
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from diameter_ocs.charging.final_units import without_credit
+from diameter_ocs.charging.request import CreditOutcome, ServiceCredit, ServiceUnits
+from diameter_ocs.charging.session import NOTHING_SPECIAL, Quota, Reservation
+from diameter_ocs.charging.sizing import (
+    MS_PER_SECOND,
+    cap_room,
+    recent_use,
+    size_steps,
+    threshold_of,
+    units_of,
+    wished_units,
+)
+from diameter_ocs.charging.tariff_switch import Part, without_first
 from diameter_ocs.ledger.account import Bucket
 from diameter_ocs.ledger.book import OVERUSE, Book
 from diameter_ocs.rating.catalogue import GroupRule, QuotaPolicy, Treatment
+from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.rating.rate import Rate, price_of_report, units_affordable
 from diameter_ocs.values.money import LARGEST_MICROS
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
-MS_PER_SECOND = 1000
 NO_WISH = ServiceUnits()
 MICRO_BY_MICRO = Rate(1, 1)
 MONEY_VALIDITY_SECONDS = 3600
@@ -31,22 +46,6 @@ def used_units(credit: ServiceCredit, unit: UnitType) -> int:
     return sum(units_of(used, unit) or 0 for used in credit.used)
 
 
-def units_of(units: ServiceUnits, unit: UnitType) -> int | None:
-    if unit is UnitType.OCTETS:
-        return units.octets
-    if unit is UnitType.SECONDS:
-        return units.seconds
-    return units.events if unit is UnitType.EVENTS else units.money
-
-
-def wished_units(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType) -> int:
-    """How much to grant if the balance allows. An absent or zero amount is no wish."""
-    amount = units_of(wish, unit) or policy.default_units
-    if amount > policy.maximum_units:
-        return policy.maximum_units
-    return amount if amount > policy.minimum_units else policy.minimum_units
-
-
 def is_unit_supported(wish: ServiceUnits, unit: UnitType) -> bool:
     """False when the gateway names amounts, but only of unit types that have no price in `unit`.
 
@@ -62,7 +61,9 @@ def money_rule(rule: GroupRule | None) -> GroupRule:
     if rule is None:
         return MONEY_RULE
     quota = QuotaPolicy(1, 1, LARGEST_MICROS, rule.quota.validity_seconds)
-    return GroupRule(rule.name, UnitType.MONEY, rule.treatment, quota, MICRO_BY_MICRO, rule.is_partial_allowed)
+    return GroupRule(
+        rule.name, UnitType.MONEY, rule.treatment, quota, MICRO_BY_MICRO, is_partial_allowed=rule.is_partial_allowed
+    )
 
 
 def release_all(book: Book, quota: Quota) -> None:
@@ -77,23 +78,39 @@ def in_unit(book: Book, quota: Quota, unit: UnitType) -> Quota:
     return Quota(quota.rating_group, quota.service_identifiers, unit, charged_micros=quota.charged_micros)
 
 
-def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_ms: int, mark: str = "") -> Quota:
+def settle(
+    book: Book,
+    quota: Quota,
+    rule: GroupRule,
+    group: int,
+    used: int,
+    at_ms: int,
+    mark: str = "",
+    parts: Sequence[Part] | None = None,
+) -> Quota:
     """Release the old reservation and debit every reported unit: first what had been promised, then the rest.
 
     Money is priced on the session's running total. Units beyond the grant are marked as over-use;
     beyond the balance they take the last resort below zero. Nothing reported is ever dropped; units
-    that were charged before on assumption are not charged again.
+    that were charged before on assumption are not charged again. parts: the used units at their
+    prices, where those are not all alike.
     """
     release_all(book, quota)
     reported, used = used, max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
     if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         spending.draw_free(used, mark)
+    elif parts is not None:
+        _settle_parts(spending, quota, without_first(parts, reported - used), at_ms, mark)
     else:
         for held in quota.reservations:
             if book.has(held.bucket_id):
                 spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)
         spending.overuse(used, at_ms, mark or (OVERUSE if quota.granted else ""))
+    tuning = rule.quota.tuning
+    memory = quota.memory
+    if tuning is not None and tuning.pace_seconds is not None:
+        memory = recent_use(quota, used, at_ms)
     return Quota(
         quota.rating_group,
         quota.service_identifiers,
@@ -105,7 +122,25 @@ def settle(book: Book, quota: Quota, rule: GroupRule, group: int, used: int, at_
         quota.used_units + used,
         False,
         quota.assumed_units - (reported - used),
+        memory,
+        quota.dry or quota.final,
     )
+
+
+def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at_ms: int, mark: str) -> None:
+    """The same for units of different prices, in their order: promises first, then over-use."""
+    held = [(each.bucket_id, each.units) for each in quota.reservations]
+    until = 0
+    for rate, units in parts:
+        spending.rule = replace(spending.rule, rate=rate)
+        until += units
+        while held and spending.left(until) > 0:
+            bucket_id, most = held.pop(0)
+            part = min(spending.left(until), most)
+            spending.draw(spending.book.bucket(bucket_id), part, mark)
+            if most > part:
+                held.insert(0, (bucket_id, most - part))
+        spending.overuse(until, at_ms, mark or (OVERUSE if quota.granted else ""))
 
 
 class _Spending:
@@ -187,28 +222,35 @@ def affordable(
 def grant(
     book: Book, quota: Quota, rule: GroupRule, group: int, wish: ServiceUnits, claimants: int, at_ms: int
 ) -> tuple[Quota, CreditOutcome]:
-    """Reserve the next slice and say so, or refuse with CREDIT_LIMIT_REACHED.
+    """Reserve the next slice and say so; with nothing left do what the final units of the rule say.
 
     claimants: sessions and groups that may ask from the same balance, at least one. While it holds a full slice
     for each of them everyone gets what it asked for; below that each gets its share, never less
     than the policy's minimum, and the rest when it is smaller than that. The grant is final when
-    nothing is left behind it.
+    nothing is left behind it, of the balance or of what the session may use.
     """
-    policy = rule.quota
-    wanted = wished_units(wish, policy, rule.unit)
+    policy, room = rule.quota, None
+    if policy.tuning is None:
+        wanted = wished_units(wish, policy, rule.unit)
+    else:
+        wanted, room = size_steps(wish, policy, rule.unit, quota)[-1].units, cap_room(policy, quota)
+        if not wanted:
+            return without_credit(quota, rule, at_ms)
     if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
-        return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=False)
+        return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=wanted == room)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
     within_reach = sum([units for _, units in sources])
     if not within_reach:
-        return quota, refusal(quota.rating_group, quota.service_identifiers, Verdict.CREDIT_LIMIT_REACHED)
+        return without_credit(quota, rule, at_ms)
     units = _slice(within_reach, wanted, claimants, policy)
+    if room is not None:
+        units = min(units, room)
     reservations, until_ms = _reserve(book, sources, rule, quota, units)
     validity = policy.validity_seconds
     if until_ms is not None:
         validity = max(min(validity, (until_ms - at_ms) // MS_PER_SECOND), 1)
-    return _granted(quota, rule, units, reservations, validity, is_final=units == within_reach)
+    return _granted(quota, rule, units, reservations, validity, is_final=units in (within_reach, room))
 
 
 def _slice(within_reach: int, wanted: int, claimants: int, policy: QuotaPolicy) -> int:
@@ -246,8 +288,15 @@ def _reserve(
 def _granted(
     quota: Quota, rule: GroupRule, units: int, reservations: tuple[Reservation, ...], validity: int, *, is_final: bool
 ) -> tuple[Quota, CreditOutcome]:
-    policy = rule.quota
-    threshold = 0 if is_final else units * policy.threshold_percent // 100
+    policy, memory = rule.quota, quota.memory
+    if policy.tuning is not None or memory is not NOTHING_SPECIAL:
+        memory = replace(memory, restricted_until_ms=0, is_opened=policy.tuning is not None)
+    if is_final:
+        threshold = 0
+    elif policy.tuning is None:
+        threshold = units * policy.threshold_percent // 100
+    else:
+        threshold = threshold_of(policy, units)
     out = Quota(
         quota.rating_group,
         quota.service_identifiers,
@@ -258,6 +307,8 @@ def _granted(
         quota.charged_micros,
         quota.used_units,
         is_final,
+        quota.assumed_units,
+        memory,
     )
     outcome = CreditOutcome(
         quota.rating_group,
@@ -268,9 +319,13 @@ def _granted(
         validity,
         threshold or None,
         policy.holding_seconds,
-        FinalUnitAction.TERMINATE if is_final else None,
+        _final_action(rule) if is_final else None,
     )
     return out, outcome
+
+
+def _final_action(rule: GroupRule) -> FinalUnitAction:
+    return FinalUnitAction.TERMINATE if rule.final is None else rule.final.action
 
 
 def refusal(rating_group: int | None, services: tuple[int, ...], verdict: Verdict) -> CreditOutcome:

@@ -5,7 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from diameter_ocs.charging.extras import CreditExtras, SessionNotices
 from diameter_ocs.rating.catalogue import DATA
+from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -35,11 +37,20 @@ class ReportingReason(IntEnum):
     UNUSED_QUOTA_TIMER = 9
 
 
+class TariffChangeUsage(IntEnum):
+    """Tariff-Change-Usage (RFC 8506 §8.27)."""
+
+    BEFORE = 0
+    AFTER = 1
+    INDETERMINATE = 2
+
+
 class ServiceUnits(Struct, frozen=True, omit_defaults=True, gc=False):
     """The content of a Requested- or Used-Service-Unit. None: that unit type is absent.
 
     octets is CC-Total-Octets, or input + output where the total is absent. events: CC-Service-Specific-Units.
     money: CC-Money in micro-units of `currency`, or of the account's currency when that is empty.
+    side: Tariff-Change-Usage of used units; None: not said.
     """
 
     octets: int | None = None
@@ -47,6 +58,7 @@ class ServiceUnits(Struct, frozen=True, omit_defaults=True, gc=False):
     events: int | None = None
     money: int | None = None
     currency: str = ""
+    side: int | None = None
 
     @property
     def is_money_only(self) -> bool:
@@ -93,16 +105,11 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     rated_as: str = DATA
 
 
-class FinalUnitAction(IntEnum):
-    """Final-Unit-Action (RFC 8506 §8.35)."""
-
-    TERMINATE = 0
-    REDIRECT = 1
-    RESTRICT_ACCESS = 2
-
-
 class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
-    """The answer to one ServiceCredit. granted None: no Granted-Service-Unit in the answer."""
+    """The answer to one ServiceCredit. granted None: no Granted-Service-Unit in the answer.
+
+    final without a grant: the gateway redirects or restricts at once, for validity_seconds.
+    """
 
     rating_group: int | None
     service_identifiers: tuple[int, ...] = ()
@@ -115,6 +122,7 @@ class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc
     final: FinalUnitAction | None = None
     used: int = 0
     """Units debited by this report: for usage counters, not sent."""
+    extras: CreditExtras | None = None
 
 
 class EventResult(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -145,3 +153,5 @@ class Outcome(Struct, frozen=True, omit_defaults=True, gc=False):
     repeated: bool = False
     """True for an answer given before: never stored so."""
     event: EventResult | None = None
+    notices: SessionNotices | None = None
+    """What the answer says of the whole session."""

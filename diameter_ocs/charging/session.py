@@ -28,6 +28,26 @@ class Reservation(Struct, frozen=True, array_like=True, gc=False):
     units: int
 
 
+class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a quota remembers where its policy is out of the ordinary.
+
+    restricted_until_ms: end of the time that the gateway was given in restricted mode after final
+    units; 0: not restricted. is_opened: it had its first grant. since_ms: the last report or grant.
+    recent_units, recent_ms: use of late and the time it took. switch_ms: when the price changes
+    inside the time of what is granted; 0: it does not.
+    """
+
+    restricted_until_ms: int = 0
+    is_opened: bool = False
+    since_ms: int = 0
+    recent_units: int = 0
+    recent_ms: int = 0
+    switch_ms: int = 0
+
+
+NOTHING_SPECIAL = QuotaMemory()
+
+
 class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
     """Credit of one rating group or service in a session: what is out at the gateway and what it has cost.
 
@@ -47,6 +67,9 @@ class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
     final: bool = False
     assumed_units: int = 0
     """Units charged as used when supervision ended the session without a report."""
+    memory: QuotaMemory = NOTHING_SPECIAL
+    dry: bool = False
+    """The balance gave out: the last wish was refused for lack of credit, or a final grant was used."""
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):

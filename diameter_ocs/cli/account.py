@@ -55,7 +55,9 @@ def create(
     catalogue, at_ms = load_catalogue(loaded), Clock().at_ms()
     names = options.identities(msisdn, imsi, nai, sip, private)
     command = OpenAccount(
-        account_id=options.record_id("ACCOUNT", account) if account else new_id("acc", at_ms, secrets.randbits(64)),
+        account_id=options.record_id("ACCOUNT", account)
+        if account is not None
+        else new_id("acc", at_ms, secrets.randbits(64)),
         currency=catalogue.currency,
         name=name,
         buckets=buckets(balance, data, valid_days, rating_group, priority, at_ms),
@@ -121,7 +123,7 @@ def credit(
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Add money or data. Every --data makes a bucket of its own.
+    """Add money or data. Every --data makes a bucket of its own. Sessions that had run dry go on.
 
     Example: ocs account credit acme --balance 5.00
     """
@@ -146,7 +148,7 @@ def block(
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Refuse service to every subscriber of an account, open sessions at their next request."""
+    """Refuse service to every subscriber of an account; gateways are asked to end open sessions."""
     _set_status(context, account, "blocked", reason, config, as_json)
 
 

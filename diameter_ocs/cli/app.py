@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from diameter_ocs.cli import account, audit, decode, demo, load, peer, serve, session, settings, simulate, subscriber
+from diameter_ocs.cli import (
+    account,
+    audit,
+    decode,
+    demo,
+    load,
+    peer,
+    quota,
+    serve,
+    session,
+    settings,
+    simulate,
+    subscriber,
+)
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure
 from diameter_ocs.errors import ConfigurationError, StoreError
 
@@ -67,6 +80,7 @@ app.add_typer(account.app, name="account", rich_help_panel=RECORDS)
 app.add_typer(subscriber.app, name="subscriber", rich_help_panel=RECORDS)
 app.add_typer(session.app, name="session", rich_help_panel=RECORDS)
 app.add_typer(peer.app, name="peer", rich_help_panel=RECORDS)
+app.add_typer(quota.app, name="quota", rich_help_panel=RECORDS)
 app.command("audit", rich_help_panel=RECORDS)(audit.audit)
 app.command("decode", rich_help_panel=TOOLS)(decode.decode)
 app.add_typer(settings.app, name="config", rich_help_panel=TOOLS)

@@ -1,6 +1,6 @@
 """What happened in a session, from its journal: one line for each request, with what moved and what was answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -76,7 +76,7 @@ class History:
         self._service_units = service_units or {}
         self._currency = account.currency
 
-    def table(self, entries: list[Entry], title: str = "History (UTC)") -> Table:
+    def table(self, entries: Sequence[Entry], title: str = "History (UTC)") -> Table:
         """One row for each entry, in order."""
         made = table(title, "at", "kind", "no.", "debited", "released", "reserved", "answer", right=("no.",))
         for entry in entries:
@@ -118,7 +118,12 @@ class History:
 
 def words(verdict: Verdict) -> str:
     """'credit limit reached'."""
-    return str(verdict.value).replace("_", " ")
+    return words_of(str(verdict.value))
+
+
+def words_of(name: str) -> str:
+    """A name of the program for people: 'RESTRICT_ACCESS' as 'restrict access'."""
+    return name.lower().replace("_", " ")
 
 
 def _credit(credit: CreditOutcome) -> str:
@@ -126,5 +131,5 @@ def _credit(credit: CreditOutcome) -> str:
     if credit.verdict is not Verdict.SUCCESS:
         return group + words(credit.verdict)
     if credit.granted is None:
-        return group + "settled"
+        return group + ("settled" if credit.final is None else words_of(credit.final.name))
     return f"{group}{amount(credit.granted, credit.unit)}{', final' if credit.final is not None else ''}"

@@ -14,7 +14,7 @@ from diameter_ocs.cli.failure import WRONG_USAGE, Failure
 if TYPE_CHECKING:
     from diameter_ocs.charging.request import Outcome
     from diameter_ocs.config import Config
-    from diameter_ocs.engine.commands import Administrative
+    from diameter_ocs.engine.commands import Command
     from diameter_ocs.storage import Store
 
 Result = TypeVar("Result")
@@ -75,7 +75,7 @@ def _demand_database(url: str) -> None:
         )
 
 
-async def execute(config: "Config", command: "Administrative") -> "Outcome":
+async def execute(config: "Config", command: "Command") -> "Outcome":
     """Take a command on the one road, on an engine of our own beside the node's: the store keeps them apart."""
     from diameter_ocs.assemble import engine_of
 

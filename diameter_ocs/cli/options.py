@@ -76,8 +76,10 @@ def octets(option: str, text: str) -> int:
     return value
 
 
-def record_id(option: str, text: str) -> str:
-    """A name for a record. Raises Failure that names the option."""
+def record_id(option: str, text: str | None, made_up: str = "") -> str:
+    """A name for a record, the one made up when none is given. Raises Failure that names the option."""
+    if text is None:
+        return made_up
     if not RECORD_ID.match(text):
         raise wrong_option(option, f"{text!r} must be 1 to 64 letters, digits, dots, dashes or underscores")
     return text

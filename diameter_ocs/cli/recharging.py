@@ -66,7 +66,11 @@ def new_subscriber(
         raise wrong_option("--msisdn", "a subscriber needs an identity: --msisdn, --imsi, --nai, --sip or --private")
     if offer is None:
         raise wrong_option("--offer", f"a subscriber needs one of: {', '.join(sorted(catalogue.offers))}")
-    made = options.record_id("--id", subscriber_id) if subscriber_id else new_id("sub", at_ms, secrets.randbits(64))
+    made = (
+        options.record_id("--id", subscriber_id)
+        if subscriber_id is not None
+        else new_id("sub", at_ms, secrets.randbits(64))
+    )
     return NewSubscriber(made, tuple(dict.fromkeys(names)), known_offer(offer, catalogue))
 
 

@@ -1,5 +1,6 @@
 """`ocs session`: credit-control sessions and their history."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,12 +11,15 @@ from diameter_ocs.cli.output import console, plain, print_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from diameter_ocs.charging.outbox import GatewayRequest
     from diameter_ocs.charging.session import Session
     from diameter_ocs.config import Config
     from diameter_ocs.ledger.journal import Entry
     from diameter_ocs.storage.protocol import VersionedAccount
 
 app = typer.Typer(help="Sessions: what gateways have open, and what happened in them.", no_args_is_help=True)
+
+SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="The whole Session-Id, in quotes.")]
 
 
 @app.command("list")
@@ -54,26 +58,101 @@ def show(
 ) -> None:
     """Show a session or one-time event and its history: what was debited, released, reserved and answered."""
     loaded = node.settings(context, config)
-    found, owner, entries = node.run(_load(loaded, session))
-    if found is None:
-        _print_event(str(session), owner, entries, as_json)
-    elif as_json:
-        _print_json(found, entries)
+    event = node.run(_load_event(loaded, session)) if session is not None else None
+    if event is not None:
+        _print_event(str(session), *event, as_json)
+        return
+    found = node.run(_load(loaded, session))
+    if as_json:
+        _print_json(found)
     else:
-        _print(found, owner, entries)
+        _print(found)
 
 
-async def _load(config: "Config", session_id: str | None) -> "tuple[Session | None, VersionedAccount, list[Entry]]":
-    """No session: it is the Session-Id of a one-time event."""
+@app.command()
+def reauthorize(
+    context: typer.Context,
+    session: SessionId,
+    rating_group: Annotated[
+        int | None, typer.Option("--rating-group", min=0, max=(1 << 32) - 1, help="Only this group of the session.")
+    ] = None,
+    reason: options.Reason = "ocs session reauthorize",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Have the gateway report and ask again (RAR), as after a change of price or balance.
+
+    The running node sends it; `ocs session show` tells what came of it.
+    """
+    _ask(context, session, "reauthorize", rating_group, reason, config, as_json)
+
+
+@app.command()
+def abort(
+    context: typer.Context,
+    session: SessionId,
+    reason: options.Reason = "ocs session abort",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Have the gateway end a session (ASR); it reports the last usage first.
+
+    The running node sends it; `ocs session show` tells what came of it. A gateway may refuse.
+    """
+    _ask(context, session, "abort", None, reason, config, as_json)
+
+
+def _ask(
+    context: typer.Context,
+    session_id: str,
+    kind: str,
+    rating_group: int | None,
+    reason: str,
+    config: options.ConfigFile,
+    as_json: bool,
+) -> None:
+    from diameter_ocs.charging.commands import AskGateway
+    from diameter_ocs.charging.outbox import RequestKind
+
+    loaded = node.settings(context, config)
+    found = node.run(_load(loaded, session_id))
+    command = AskGateway(found.session.account_id, session_id, RequestKind(kind), rating_group, reason)
+    node.succeeded(node.run(node.execute(loaded, command)))
+    after = node.run(_load(loaded, session_id))
+    if as_json:
+        _print_json(after)
+    else:
+        from diameter_ocs.cli import views
+
+        console().print(views.request_table(after.requests))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A session with all that belongs to it."""
+
+    session: "Session"
+    owner: "VersionedAccount"
+    entries: "Sequence[Entry]"
+    requests: "Sequence[GatewayRequest]"
+
+
+async def _load_event(config: "Config", session_id: str) -> "tuple[VersionedAccount, list[Entry]] | None":
+    """None: this is not the Session-Id of a one-time event."""
     from diameter_ocs.cli import lookup
 
     async with node.opened(config) as store:
-        event = await lookup.event(store, session_id) if session_id is not None else None
-        if event is not None:
-            return None, *event
+        return await lookup.event(store, session_id)
+
+
+async def _load(config: "Config", session_id: str | None) -> _Found:
+    from diameter_ocs.cli import lookup
+
+    async with node.opened(config) as store:
         found = await lookup.session(store, session_id)
         owner = await lookup.account(store, found.account_id)
-        return found, owner, list(await store.session_entries(found.session_id))
+        entries = await store.session_entries(found.session_id)
+        return _Found(found, owner, entries, await store.session_requests(found.session_id))
 
 
 def _print_event(session_id: str, owner: "VersionedAccount", entries: "list[Entry]", as_json: bool) -> None:
@@ -90,22 +169,26 @@ def _print_event(session_id: str, owner: "VersionedAccount", entries: "list[Entr
     out.print(History(account).table(entries))
 
 
-def _print_json(session: "Session", entries: "list[Entry]") -> None:
+def _print_json(found: _Found) -> None:
     from diameter_ocs.cli import views
     from diameter_ocs.cli.history import entry_facts
 
-    print_json(views.session_facts(session) | {"history": [entry_facts(entry) for entry in entries]})
+    history = [entry_facts(entry) for entry in found.entries]
+    requests = [views.request_facts(request) for request in found.requests]
+    print_json(views.session_facts(found.session) | {"history": history, "requests": requests})
 
 
-def _print(session: "Session", owner: "VersionedAccount", entries: "list[Entry]") -> None:
+def _print(found: _Found) -> None:
     from diameter_ocs.cli import views
     from diameter_ocs.cli.history import History
 
-    out = console()
+    out, session, account = console(), found.session, found.owner.account
     why = f" ({session.close_reason})" if session.close_reason else ""
     out.print(plain(session.session_id), style="bold")
     out.print(f"account {session.account_id}, subscriber {session.subscriber_id}, from {plain(session.origin_host)}")
     out.print(f"{session.status.value}{why}, {plain(session.service_context)}")
-    out.print(views.quota_table(session, owner.account.currency))
+    out.print(views.quota_table(session, account.currency))
     units = {quota.rating_group: quota.unit for quota in session.quotas}
-    out.print(History(owner.account, units).table(entries))
+    out.print(History(account, units).table(found.entries))
+    if found.requests:
+        out.print(views.request_table(found.requests))

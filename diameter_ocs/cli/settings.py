@@ -37,11 +37,12 @@ def check(context: typer.Context, config: options.ConfigFile = None, as_json: op
 
 
 def _checked(context: typer.Context, config: options.ConfigFile) -> dict[str, Any]:
-    from diameter_ocs.assemble import load_catalogue
+    from diameter_ocs.assemble import load_catalogue, portal_of
     from diameter_ocs.wire.dictionary import load_dictionary
 
     loaded = node.settings(context, config)
     catalogue = load_catalogue(loaded)
+    portal_of(loaded, catalogue)
     load_dictionary([loaded.resolve(path) for path in loaded.diameter.dictionaries])
     return {
         "file": str(loaded.file) if loaded.file else None,

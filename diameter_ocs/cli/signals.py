@@ -1,13 +1,18 @@
 """How a running command is told to stop."""
 
 import asyncio
+import os
 import signal
+import sys
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+USUAL_SCREEN = b"\x1b[?1049l\x1b[?25h"
+"""Leaves a terminal's second screen and shows the cursor (xterm control sequences)."""
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Set by the first SIGINT or SIGTERM; the second one has its usual effect."""
+    """Set by the first SIGINT or SIGTERM; a second one ends the process at once."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -15,7 +20,16 @@ def stop_on_signals() -> asyncio.Event:
         told.set()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+            signal.signal(number, _die)
 
     for number in SIGNALS:
         loop.add_signal_handler(number, tell)
     return told
+
+
+def _die(number: int, _: FrameType | None) -> None:
+    """By the signal itself: after an exception the threads of the store would keep the process alive."""
+    if sys.stdout.isatty():
+        os.write(sys.stdout.fileno(), USUAL_SCREEN)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

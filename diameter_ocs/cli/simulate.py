@@ -13,7 +13,7 @@ from diameter_ocs.cli.output import console, print_json
 
 if TYPE_CHECKING:
     from diameter_ocs.simulator.dialect import Origin
-    from diameter_ocs.simulator.scenario import ScenarioReport, StepReport
+    from diameter_ocs.simulator.scenario import Operator, ScenarioReport, StepReport
     from diameter_ocs.simulator.scenario_file import Scenario
 
 
@@ -37,8 +37,10 @@ def simulate(
     """Let a simulated gateway play scenarios and say what held and what did not.
 
     Exit code 1 when an expectation did not hold or the books differ. Every mistake in a file is found before
-    anything runs. The scenarios of config/scenarios use the demo's subscribers: ocs account seed.
+    anything runs. The scenarios of config/scenarios use the demo's subscribers: ocs account seed. What a scenario
+    asks of an operator (credit, block) is done in the configured store.
     """
+    from diameter_ocs.cli.operating import operator
     from diameter_ocs.simulator.dialect import Origin
 
     scenarios = _loaded(files)
@@ -47,7 +49,7 @@ def simulate(
     host = servers.diameter_name("--origin-host", origin_host)
     realm = servers.diameter_name("--origin-realm", origin_realm)
     origin = Origin(host, realm, loaded.node.origin_realm, int(time.time()))
-    reports = [node.run(_play(scenario, targets, origin, quiet=as_json)) for scenario in scenarios]
+    reports = [node.run(_play(scenario, targets, origin, operator(loaded), quiet=as_json)) for scenario in scenarios]
     seen = {session_id: books for report in reports for session_id, books in report.books.items()}
     differ = node.run(servers.sessions_differ(loaded, seen)) if check else []
     ok = all(report.ok for report in reports) and not differ
@@ -80,7 +82,7 @@ def _loaded(paths: Sequence[Path]) -> "list[Scenario]":
 
 
 async def _play(
-    scenario: "Scenario", targets: list[tuple[str, int]], origin: "Origin", *, quiet: bool
+    scenario: "Scenario", targets: list[tuple[str, int]], origin: "Origin", operate: "Operator", *, quiet: bool
 ) -> "ScenarioReport":
     from diameter_ocs.simulator.gateway import NoAnswer
     from diameter_ocs.simulator.scenario import run_scenario
@@ -94,7 +96,7 @@ async def _play(
             _print_step(step, out)
 
     try:
-        return await run_scenario(scenario, targets, origin, show)
+        return await run_scenario(scenario, targets, origin, show, operate)
     except NoAnswer as error:
         raise servers.unreachable(targets, error) from None
 

@@ -90,7 +90,7 @@ def block(
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Refuse service to one subscriber, open sessions at their next request."""
+    """Refuse service to one subscriber; gateways are asked to end open sessions."""
     _set_status(context, who, "blocked", reason, config, as_json)
 
 

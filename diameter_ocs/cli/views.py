@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Session
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
@@ -168,6 +169,36 @@ def session_table(sessions: Sequence[Session]) -> Table:
             when(session.last_ms),
             groups or NEVER,
             used(session),
+        )
+    return made
+
+
+def request_facts(request: GatewayRequest) -> Facts:
+    return {
+        "request_id": request.request_id,
+        "kind": request.kind.value,
+        "rating_group": request.rating_group,
+        "service_identifier": request.service_identifier,
+        "cause": request.cause,
+        "created": instant(request.created_ms),
+        "state": request.state.value,
+        "tries": request.tries,
+        "result_code": request.result_code or None,
+    }
+
+
+def request_table(requests: Sequence[GatewayRequest]) -> Table:
+    """What the gateway was asked, and how far that is."""
+    made = table("Requests to the gateway", "at", "request", "group", "cause", "state", "tries", "answer")
+    for request in requests:
+        made.add_row(
+            when(request.created_ms),
+            request.kind.value,
+            "all" if request.rating_group is None else str(request.rating_group),
+            plain(request.cause),
+            request.state.value.replace("_", " "),
+            str(request.tries),
+            str(request.result_code or NEVER),
         )
     return made
 

@@ -6,6 +6,7 @@ from itertools import combinations
 from diameter_ocs.config.model import Config, PeerRule
 from diameter_ocs.config.problems import Path, Problem
 from diameter_ocs.server.address import Address, ip_of, overlap
+from diameter_ocs.values.portal_link import MIN_KEY_OCTETS
 
 
 def check(config: Config) -> Iterator[Problem]:
@@ -15,6 +16,7 @@ def check(config: Config) -> Iterator[Problem]:
     yield from _limits(config)
     yield from _services(config)
     yield from _files(config)
+    yield from _portal(config)
 
 
 def _listeners(config: Config) -> Iterator[Problem]:
@@ -97,3 +99,26 @@ def _files(config: Config) -> Iterator[Problem]:
         path = config.resolve(name)
         if not path.exists():
             yield Problem(("diameter", "dictionaries", index), f"'{path}' does not exist", "correct or remove the path")
+
+
+def _portal(config: Config) -> Iterator[Problem]:
+    """The rules never show the secret."""
+    portal = config.portal
+    if portal.secret is not None and portal.secret_file is not None:
+        yield Problem(("portal", "secret_file"), "there is a secret already", "keep one of the two")
+    key: Path = ("portal", "secret_file" if portal.secret_file is not None else "secret")
+    try:
+        secret = portal_secret(config)
+    except OSError as error:
+        yield Problem(key, f"'{portal.secret_file}' cannot be read: {error.strerror}", "correct the path")
+        return
+    if secret is not None and len(secret) < MIN_KEY_OCTETS:
+        yield Problem(key, f"the secret is too short: {len(secret)} characters", f"use {MIN_KEY_OCTETS} or more")
+
+
+def portal_secret(config: Config) -> bytes | None:
+    """What links are signed with; None when nothing is configured. Raises OSError."""
+    portal = config.portal
+    if portal.secret_file is not None:
+        return config.resolve(portal.secret_file).read_bytes().strip()
+    return portal.secret.encode() if portal.secret is not None else None

@@ -30,12 +30,17 @@ def _settings(config: Config) -> Any:
             yield from _section(rule, f"{section}[{index}]", origins, origins.get(section))
 
 
+def _hidden(value: str) -> str:
+    """A URL without its password; any other secret not at all."""
+    return PASSWORD.sub(r"\1:***", value) if "://" in value else "***"
+
+
 def _section(section: BaseModel, name: str, origins: dict[str, str], otherwise: str | None = None) -> Any:
     for key, field in type(section).model_fields.items():
         value = plain(getattr(section, key))
         yield {
             "key": f"{name}.{key}",
-            "value": PASSWORD.sub(r"\1:***", value) if is_secret(field) else value,
+            "value": _hidden(value) if is_secret(field) and value is not None else value,
             "origin": origins.get(f"{name}.{key}", otherwise or "default"),
             "meaning": field.description,
         }

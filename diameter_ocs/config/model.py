@@ -181,6 +181,32 @@ class Events(Section):
     """How long a debit can be refunded with the Refund-Information of its answer."""
 
 
+class Requests(Section):
+    """Requests of this node to gateways: to re-authorise (RAR) and to abort (ASR)."""
+
+    answer_seconds: Annotated[float, Field(gt=0, le=300)] = 5
+    """How long to wait for an answer before it is sent again."""
+    tries: Annotated[int, Field(ge=1, le=20)] = 3
+    """How often one request is sent at most."""
+    pause_seconds: Annotated[float, Field(gt=0, le=300)] = 2
+    """Pause after the first try without an answer; it doubles from try to try."""
+    guard_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    """How long a gateway may take for the request that its answer promised; an aborted session is closed then."""
+    poll_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 1
+    """How often requests written by other programs, such as the command line, are looked for."""
+
+
+class Portal(Section):
+    """Links to a top-up portal in redirects of final units."""
+
+    secret: Annotated[str | None, Field(json_schema_extra={"secret": True})] = None
+    """What links are signed with: 16 characters or more. Needed when the catalogue has a URL with {token}."""
+    secret_file: PathInFile | None = None
+    """A file that holds the secret, in place of it."""
+    link_seconds: Seconds = 900
+    """How long a link is good."""
+
+
 class Http(Section):
     """Metrics, health and status."""
 
@@ -209,6 +235,8 @@ class Config(Section):
     sessions: Sessions = Sessions()
     services: Services = Services()
     events: Events = Events()
+    requests: Requests = Requests()
+    portal: Portal = Portal()
     http: Http = Http()
     log: Log = Log()
 

@@ -16,7 +16,8 @@ from diameter_ocs.server.resources import config_dir
 DIAMETER = Address("127.0.0.1", 3868)
 HTTP = Address("127.0.0.1", 8868)
 DATABASE = "ocs.db"
-HEADER = "# Written by `ocs demo` at every start. To look at the demo: ocs --config {file} account list\n\n"
+SIGN = "# Written by `ocs demo`"
+HEADER = SIGN + " at every start. To look at the demo: ocs --config {file} account list\n\n"
 
 
 class DemoFolder:
@@ -24,6 +25,7 @@ class DemoFolder:
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path.expanduser().resolve()
+        self._spare_what_others_made()
         self._lock = self._locked()
         if fresh:
             for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
@@ -56,6 +58,17 @@ class DemoFolder:
     def close(self) -> None:
         """Let another demo have the folder."""
         self._lock.close()
+
+    def _spare_what_others_made(self) -> None:
+        """A node's own settings and accounts must not be written over."""
+        try:
+            is_ours = self.config_file.read_text(encoding="utf-8", errors="replace").startswith(SIGN)
+        except OSError:
+            is_ours = False
+        found = [name for name in ("ocs.toml", DATABASE) if (self.path / name).exists()]
+        if found and not is_ours:
+            made = ", ".join(found)
+            raise ConfigurationError([f"--folder: {self.path} holds {made}, made by no demo; name another folder"])
 
     def _locked(self) -> IO[str]:
         try:

@@ -117,6 +117,9 @@ class Traffic:
         self._sessions = sessions
         self._pace = pace or Pace()
         self._numbers = itertools.count(1)
+        self._open: dict[str, LiveSession] = {}
+        for each in (gateway, smf):
+            each.on_server_request = self._server_request
 
     async def run(self) -> None:
         """Returns when every session has ended."""
@@ -151,6 +154,7 @@ class Traffic:
         self.count.sessions += 1
         self.count.open += 1
         life.sessions += 1
+        self._open[live.session_id] = live
         try:
             groups = self._groups(live.dialect)
             await live.start(groups)
@@ -160,7 +164,12 @@ class Traffic:
             self._closed(life, live)
         finally:
             self.count.open -= 1
+            del self._open[live.session_id]
         await self._on_closed(live)
+
+    def _server_request(self, command: int, session_id: str, rating_group: int | None) -> ResultCode:
+        live = self._open.get(session_id)
+        return ResultCode.UNKNOWN_SESSION_ID if live is None else live.server_request(command, rating_group)
 
     def _new_session(self, life: Life) -> LiveSession:
         is_smf = life.gateway == "smf01"

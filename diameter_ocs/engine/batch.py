@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 
 from diameter_ocs.charging.decision import Decision, Kept
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.charging.session import Session
 from diameter_ocs.engine.cache import AccountCache, Holding
@@ -41,6 +42,7 @@ class Work:
         "identities",
         "is_changed",
         "kept",
+        "requests",
         "sessions",
         "subscribers",
     )
@@ -53,6 +55,7 @@ class Work:
         self.subscribers: dict[str, Subscriber] = {}
         self.identities: list[tuple[Identity, SubscriberRef]] = []
         self.entries: list[Entry] = []
+        self.requests: tuple[GatewayRequest, ...] = ()
         self.answers: list[tuple[Ticket, Outcome]] = []
         self.kept: dict[str, Kept] = {}
 
@@ -67,6 +70,8 @@ class Work:
             cache.put_session(holding, decision.session)
         if decision.entry is not None:
             self.entries.append(decision.entry)
+        if decision.requests:
+            self.requests += decision.requests
         for subscriber in decision.subscribers:
             self.subscribers[subscriber.subscriber_id] = subscriber
             holding.subscribers[subscriber.subscriber_id] = subscriber
@@ -92,6 +97,7 @@ class Work:
             tuple(self.sessions.values()),
             tuple(self.entries),
             tuple(self.kept.values()),
+            self.requests,
         )
 
 

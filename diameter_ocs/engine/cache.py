@@ -34,6 +34,11 @@ class Holding:
         self.pins = 0
         """Batches that are using it."""
 
+    def meet(self, found: VersionedAccount) -> None:
+        """Know subscribers that another process added; that the account itself is old shows at the commit."""
+        for subscriber in found.subscribers:
+            self.subscribers.setdefault(subscriber.subscriber_id, subscriber)
+
 
 class AccountCache:
     """Holdings by account, and the ways to find them: identity and Session-Id."""
@@ -75,8 +80,11 @@ class AccountCache:
     def take_in(self, loaded: Loaded) -> None:
         """Add what came from the store. What is cached already is newer and stays."""
         for account_id, found in loaded.accounts.items():
-            if account_id not in self._holdings:
+            holding = self._holdings.get(account_id)
+            if holding is None:
                 self._add(account_id, Holding(found))
+            else:
+                holding.meet(found)
         for name, ref in loaded.identities.items():
             if ref.account_id in self._holdings:
                 self._identities[name] = ref

@@ -4,11 +4,12 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from diameter_ocs.charging.commands import ExpireSession
-from diameter_ocs.charging.decide import Terms, decide_session_request, expire_session, offer_of
+from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
+from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_of
 from diameter_ocs.charging.decision import Decision, refuse
 from diameter_ocs.charging.event import Action, EventRequest, decide_event, offer_for_enquiry, tell_price
 from diameter_ocs.charging.request import RequestType, SessionRequest
+from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.rating.catalogue import EMERGENCY
 from diameter_ocs.recharge import decide as administer
@@ -23,7 +24,10 @@ from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.verdict import Verdict
 
 Administrative = OpenAccount | AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus
-Command = SessionRequest | EventRequest | ExpireSession | Administrative
+OnSession = ExpireSession | AbortSession | AskGateway
+Command = SessionRequest | EventRequest | OnSession | Administrative
+CONCERNS_OPEN_SESSIONS = (Credit, SetAccountStatus, SetSubscriberStatus)
+"""Commands because of which gateways may have to be asked: all open sessions of the account are looked at."""
 
 
 class Subject(Struct, frozen=True, gc=False):
@@ -57,8 +61,10 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
     holding = subject.holding
     if holding is None:
         return refuse(Verdict.NOT_FOUND, f"there is no account {command.account_id}")  # type: ignore[union-attr]
-    if isinstance(command, ExpireSession):
-        return _expire(command, holding, terms, at_ms)
+    if isinstance(command, AskGateway):
+        return administer.ask_gateway(command, holding.account, holding.sessions.get(command.session_id), at_ms)
+    if isinstance(command, ExpireSession | AbortSession):
+        return _close(command, holding, terms, at_ms)
     return _administer(command, holding, subject, at_ms)  # type: ignore[arg-type]
 
 
@@ -82,17 +88,27 @@ def _decide_event(request: EventRequest, subject: Subject, terms: Terms, at_ms: 
         return decide_event(request, holding.account, subscriber, holding.kept, terms, at_ms)
     if request.action is Action.PRICE_ENQUIRY and terms.catalogue.enquiry_offer:
         offer = offer_for_enquiry(terms.catalogue, request.rated_as)
-        return Decision(tell_price(request, offer, terms.catalogue))
+        return Decision(tell_price(request, offer, terms.catalogue, at_ms))
     return refuse(Verdict.USER_UNKNOWN, "no subscriber has any of the Subscription-Ids")
 
 
-def _expire(command: ExpireSession, holding: Holding, terms: Terms, at_ms: int) -> Decision:
+def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms, at_ms: int) -> Decision:
     session = holding.sessions.get(command.session_id)
     if session is None:
         return refuse(Verdict.NOT_FOUND, f"there is no session {command.session_id}")
     subscriber = holding.subscribers.get(session.subscriber_id)
     offer = offer_of(terms.catalogue, subscriber, session.rated_as) if subscriber is not None else None
+    if isinstance(command, AbortSession):
+        return abort_session(command, holding.account, session, offer, terms.rules, at_ms)
     return expire_session(holding.account, session, offer, terms.rules, at_ms)
+
+
+def lacks_open_sessions(command: Command, holding: Holding) -> bool:
+    """Must open sessions of the account be read first? The account knows how many it has."""
+    if not isinstance(command, CONCERNS_OPEN_SESSIONS) or not holding.account.open_sessions:
+        return False
+    held = sum(session.status is SessionStatus.OPEN for session in holding.sessions.values())
+    return held < holding.account.open_sessions
 
 
 def _administer(
@@ -101,11 +117,11 @@ def _administer(
     subject: Subject,
     at_ms: int,
 ) -> Decision:
-    account, subscribers = holding.account, holding.subscribers
+    account, subscribers, sessions = holding.account, holding.subscribers, holding.sessions.values()
     if isinstance(command, AddSubscriber):
         return administer.add_subscriber(command, account, subscribers, subject.taken, at_ms)
     if isinstance(command, Credit):
-        return administer.credit(command, account, at_ms)
+        return administer.credit(command, account, at_ms, sessions)
     if isinstance(command, SetAccountStatus):
-        return administer.set_account_status(command, account, at_ms)
-    return administer.set_subscriber_status(command, account, subscribers, at_ms)
+        return administer.set_account_status(command, account, at_ms, sessions)
+    return administer.set_subscriber_status(command, account, subscribers, at_ms, sessions)

@@ -8,19 +8,27 @@ on disk, and nothing stays in memory that is not.
 import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 import structlog
 from msgspec import Struct
 
-from diameter_ocs.charging.commands import ExpireSession
+from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
 from diameter_ocs.charging.decide import Terms
 from diameter_ocs.charging.event import EventRequest
 from diameter_ocs.charging.request import Outcome, SessionRequest
 from diameter_ocs.engine.batch import Batch, Done, Ticket
 from diameter_ocs.engine.cache import AccountCache
-from diameter_ocs.engine.commands import Command, Subject, decide, new_names
-from diameter_ocs.engine.observer import EngineObserver, Unobserved
+from diameter_ocs.engine.commands import (
+    CONCERNS_OPEN_SESSIONS,
+    Command,
+    Subject,
+    decide,
+    lacks_open_sessions,
+    new_names,
+)
+from diameter_ocs.engine.observer import EngineObserver, NobodyWaits, OutboxObserver, Unobserved
 from diameter_ocs.errors import StoreError
 from diameter_ocs.storage.protocol import SessionRef, Store, VersionedAccount, Wanted
 from diameter_ocs.values.identity import Identity
@@ -33,6 +41,8 @@ DECIDE_ATTEMPTS = 8
 """How often somebody else may change an account under a command before it is refused."""
 DECIDE_BESIDE_COMMIT = 32
 """Commands that are worth deciding while a batch is being written; fewer wait for it and cost one wake-up."""
+LONGEST_RESERVE_SECONDS = 2.0
+"""Kept back at most for the commit: nothing is decided that could only be answered too late."""
 POLICE_SECONDS = 0.05
 FAILURE_TOLD_SECONDS = 10.0
 """A failed commit is a reason for doubt so long, unless a later one succeeds."""
@@ -73,6 +83,7 @@ class Engine:
         self.clock = clock
         self.settings = settings or EngineSettings()
         self.observer: EngineObserver = observer or Unobserved()
+        self.outbox: OutboxObserver = NobodyWaits()
         self.cache = AccountCache(self.settings.cache_accounts)
         self._queue: deque[Ticket] = deque()
         self._undecided: Sequence[Ticket] = ()
@@ -81,6 +92,8 @@ class Engine:
         self._runner: asyncio.Task[None] | None = None
         self._commit_task: asyncio.Task[tuple[frozenset[str], list[Ticket]]] | None = None
         self._is_stopping = False
+        self._commit_seconds = 0.0
+        """How long the last commit took."""
         self._failure: tuple[float, str] | None = None
         """When the last commit failed, and why; None when it succeeded."""
 
@@ -191,14 +204,21 @@ class Engine:
     def _take(self, most: int) -> list[Ticket]:
         """The longest waiting commands; those nobody waits for any more are refused."""
         count = min(len(self._queue), most)
-        return self._in_time([self._queue.popleft() for _ in range(count)])
+        return self._in_time([self._queue.popleft() for _ in range(count)], self._reserve)
+
+    @property
+    def _reserve(self) -> float:
+        """Time that a decision still needs to be on disk: for the commit in flight, and for its own."""
+        return min(2 * self._commit_seconds, LONGEST_RESERVE_SECONDS)
 
     async def _collect(self, building: Batch) -> None:
         """Wait for the commit in flight; queue again what it, or what was built on it, has to redo."""
         if self._commit_task is None:
             return
-        invalid, redo = await self._commit_task
-        self._commit_task = None
+        try:
+            invalid, redo = await self._commit_task
+        finally:
+            self._commit_task = None
         if invalid:
             redo = redo + building.drop(invalid)
         if redo:
@@ -220,7 +240,7 @@ class Engine:
         """Bring in whatever the commands need; returns those that can be decided, refuses the others."""
         for _ in range(LOAD_ATTEMPTS):
             wanted = self._wanted(tickets)
-            if not (wanted.identities or wanted.session_ids or wanted.accounts or wanted.kept_keys):
+            if not _lacks(wanted):
                 return tickets
             evictions, started = self.cache.evictions, self.clock.now()
             try:
@@ -239,25 +259,29 @@ class Engine:
         missing: list[Ticket] = []
         for ticket in tickets:
             wanted = self._wanted([ticket])
-            lacks = wanted.identities or wanted.session_ids or wanted.accounts or wanted.kept_keys
-            (missing if lacks else ready).append(ticket)
+            (missing if _lacks(wanted) else ready).append(ticket)
         self._refuse(missing, Verdict.STORE_UNAVAILABLE, "store")
         return ready
 
     def _wanted(self, tickets: Sequence[Ticket]) -> Wanted:
-        """Names that are not in memory, and keys of events: only the store can say that one was never seen."""
+        """Names that are not in memory. Of a subscriber's, those preferred to the first one that is: they decide.
+
+        Keys of events that are not in memory too: only the store can say that one was never seen.
+        """
         cache = self.cache
         identities: set[Identity] = set()
         sessions: set[str] = set()
         accounts: set[str] = set()
         kept: set[str] = set()
+        open_sessions_of: set[str] = set()
         for ticket in tickets:
             command = ticket.command
             if type(command) is SessionRequest:
                 if cache.by_session(command.session_id) is None:
                     sessions.add(command.session_id)
-                    if not any(cache.by_identity(name) for name in command.identities):
-                        identities.update(command.identities)
+                    unknown = list(takewhile(lambda name: cache.by_identity(name) is None, command.identities))
+                    identities.update(unknown)
+                    if len(unknown) == len(command.identities):
                         cache.misses += 1
                         continue
                 cache.hits += 1
@@ -269,12 +293,20 @@ class Engine:
                 known = holding.kept if holding is not None else {}
                 kept.update(key for key in command.remembered_keys() if key not in known)
                 continue
-            if isinstance(command, ExpireSession) and cache.by_session(command.session_id) is None:
+            if (
+                isinstance(command, ExpireSession | AbortSession | AskGateway)
+                and cache.by_session(command.session_id) is None
+            ):
                 sessions.add(command.session_id)
-            if cache.holding(command.account_id) is None:  # type: ignore[union-attr]
+            holding = cache.holding(command.account_id)  # type: ignore[union-attr]
+            if holding is None:
                 accounts.add(command.account_id)  # type: ignore[union-attr]
+            if isinstance(command, CONCERNS_OPEN_SESSIONS) and (
+                holding is None or lacks_open_sessions(command, holding)
+            ):
+                open_sessions_of.add(command.account_id)
             identities.update(name for name in new_names(command) if cache.by_identity(name) is None)
-        return Wanted(identities, sessions, accounts, kept)
+        return Wanted(identities, sessions, accounts, kept, open_sessions_of)
 
     async def _recall_old_answers(self, tickets: Sequence[Ticket], building: Batch) -> None:
         """A request number below the session's highest is a late first copy or an old repeat: ask the journal.
@@ -323,7 +355,7 @@ class Engine:
         if any(type(t.command) is SessionRequest and self._is_doubtful(t, t.command) for t in tickets):
             await self._recall_old_answers(tickets, batch)
             tickets = await self._load_missing(tickets)
-        tickets = self._in_time(tickets)
+        tickets = self._in_time(tickets, self._reserve)
         at_ms = self.clock.at_ms()
         deferred = [ticket for ticket in tickets if not self._decide_one(ticket, batch, at_ms)]
         self.cache.shrink()
@@ -386,15 +418,32 @@ class Engine:
             log.exception("the store failed in an unexpected way")
             return self._give_up(batch, error)
         self._failure = None
+        self._commit_seconds = self.clock.now() - started
         redo = batch.drop(stale)
         batch.finish()
-        self.observer.batch_committed(len(batch), len(batch.works), self.clock.now() - started)
         for work in batch.works.values():
             for ticket, outcome in work.answers:
                 self._answer(ticket, outcome)
+        self._report(batch, self._commit_seconds)
+        self._tell_outbox(batch)
+        return stale, redo
+
+    def _report(self, batch: Batch, seconds: float) -> None:
+        self.observer.batch_committed(len(batch), len(batch.works), seconds)
+        for work in batch.works.values():
             for entry in work.entries:
                 self.observer.journaled(entry)
-        return stale, redo
+
+    def _tell_outbox(self, batch: Batch) -> None:
+        """Tell who waits for a request of a gateway that it came, and who delivers that there is something to do."""
+        outbox = self.outbox
+        if outbox.awaited:
+            for work in batch.works.values():
+                for entry in work.entries:
+                    if entry.session_id in outbox.awaited:
+                        outbox.came(entry)
+        if any(work.requests for work in batch.works.values()):
+            outbox.written()
 
     def _give_up(self, batch: Batch, error: Exception) -> tuple[frozenset[str], list[Ticket]]:
         log.error("commit failed; nothing of it was charged", error=str(error), requests=len(batch))
@@ -415,13 +464,13 @@ class Engine:
         if self._runner is not None and not self._runner.done():
             asyncio.get_running_loop().call_later(POLICE_SECONDS, self._police)
 
-    def _in_time(self, tickets: Collection[Ticket]) -> list[Ticket]:
-        """Those that somebody still waits for; the others are refused, if they are not yet."""
-        now = self.clock.now()
+    def _in_time(self, tickets: Collection[Ticket], reserve: float = 0.0) -> list[Ticket]:
+        """Those that somebody will still wait for, `reserve` seconds from now; the others are refused."""
+        then = self.clock.now() + reserve
         waiting = [ticket for ticket in tickets if not ticket.is_answered]
-        kept = [ticket for ticket in waiting if ticket.deadline > now]
+        kept = [ticket for ticket in waiting if ticket.deadline > then]
         if len(kept) < len(waiting):
-            self._refuse([ticket for ticket in waiting if ticket.deadline <= now], Verdict.TOO_BUSY, "deadline")
+            self._refuse([ticket for ticket in waiting if ticket.deadline <= then], Verdict.TOO_BUSY, "deadline")
         return kept
 
     def _refuse(self, tickets: Sequence[Ticket], verdict: Verdict, reason: str) -> None:
@@ -440,3 +489,8 @@ class Engine:
             ticket.done(outcome)
         except Exception:
             log.exception("an answer could not be delivered; its effect is stored for the repeat")
+
+
+def _lacks(wanted: Wanted) -> bool:
+    named = wanted.identities or wanted.session_ids or wanted.accounts
+    return bool(named or wanted.kept_keys or wanted.open_sessions_of)

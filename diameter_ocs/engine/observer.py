@@ -1,5 +1,6 @@
 """What the engine lets others watch. Telemetry implements it; the engine works the same without."""
 
+from collections.abc import Container
 from typing import Protocol
 
 from diameter_ocs.ledger.journal import Entry
@@ -41,3 +42,27 @@ class Unobserved:
     def decided_again(self, commands: int) -> None: ...
 
     def refused(self, commands: int, reason: str) -> None: ...
+
+
+class OutboxObserver(Protocol):
+    """Who delivers requests to gateways. Called on the event loop; must be cheap and must not raise."""
+
+    @property
+    def awaited(self) -> Container[str]:
+        """Session-Ids whose journal entries are to be told; false when there are none."""
+
+    def came(self, entry: Entry) -> None:
+        """An entry of an awaited session is on disk."""
+
+    def written(self) -> None:
+        """Requests to gateways are on disk."""
+
+
+class NobodyWaits:
+    """Delivers nothing: the store keeps what is written for who does."""
+
+    awaited: Container[str] = ()
+
+    def came(self, entry: Entry) -> None: ...
+
+    def written(self) -> None: ...

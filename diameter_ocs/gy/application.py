@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.engine.engine import Clock, Engine
-from diameter_ocs.errors import InvalidAvpLength, MessageError, RealmNotServed, UnableToDeliver
+from diameter_ocs.errors import InvalidAvpLength, MessageError, RealmNotServed, TooBusy, UnableToDeliver
 from diameter_ocs.gy.decode import CcrDecoder, CreditControlRequest
 from diameter_ocs.gy.encode import CcaEncoder
+from diameter_ocs.gy.limits import HEAVY_OCTETS, HeavyAllowance, Sparing
 from diameter_ocs.gy.meter import Meter, Unmetered
 from diameter_ocs.peer.answers import MAX_ERROR_MESSAGE, error_answer
 from diameter_ocs.peer.avps import readable_avps
@@ -73,9 +74,14 @@ class GyApplication:
         self.pending = 0
         """Requests taken and not answered yet."""
         self._idle: asyncio.Event | None = None
+        self.sparing = Sparing()
+        self.heavy = HeavyAllowance()
 
     def handle(self, message: bytes, client: Client, arrived: float) -> None:
         """Take a CCR of an open peer. arrived: monotonic seconds when its last octet was read."""
+        if len(message) > HEAVY_OCTETS and not self.heavy.admits(client, len(message), arrived):
+            self._refuse(message, client, arrived, TooBusy("too many octets of very large requests at a time"))
+            return
         try:
             request = self.decoder.decode(message)
             self._check_route(request.destination_host, request.destination_realm)
@@ -129,12 +135,17 @@ class GyApplication:
 
     def _refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
         code, text = result_code_of(error), error.text[:MAX_ERROR_MESSAGE]
-        log.info("request refused", peer=client.label, result_code=int(code), cause=text)
+        untold = self.sparing.untold(client.label, arrived)
+        if untold is not None:
+            log.info("request refused", peer=client.label, result_code=int(code), cause=text, untold_before=untold)
         self._answer_error(message, client, arrived, code, text, error.failed_avp)
 
     def _answer_error(
         self, message: bytes, client: Client, arrived: float, code: int, text: str, failed_avp: bytes
     ) -> None:
+        if self.clock.now() > arrived + self.settings.answer_deadline_seconds + REFUSAL_GRACE_SECONDS:
+            self.meter.dropped_late()
+            return
         client.send(error_answer(message, code, self.node, text, failed_avp))
         self.meter.answered(client.label, 0, code, self.clock.now() - arrived)
 

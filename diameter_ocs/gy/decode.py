@@ -142,7 +142,8 @@ class CcrDecoder:
         units: Wanted = dict.fromkeys(UNITS[:3], (Op.U64, None))
         units |= {"CC-Time": (Op.U32, None), "CC-Money": (Op.RAW, None), "CC-Service-Specific-Units": (Op.RAW, None)}
         requested, rsu = compiler.group("Requested-Service-Unit", units)
-        used, usu = compiler.group("Used-Service-Unit", units | {"Reporting-Reason": (Op.I32, None)})
+        in_used: Wanted = {"Reporting-Reason": (Op.I32, None), "Tariff-Change-Usage": (Op.I32, None)}
+        used, usu = compiler.group("Used-Service-Unit", units | in_used)
         inner: Wanted = {
             "Requested-Service-Unit": (Op.MEMO_GROUP, requested),
             "Used-Service-Unit": (Op.GROUP, used),
@@ -153,7 +154,7 @@ class CcrDecoder:
         }
         credit, mscc = compiler.group("Multiple-Services-Credit-Control", inner)
         self._take_rsu = itemgetter(*(rsu[name] for name in UNITS))
-        self._take_usu = itemgetter(*(usu[name] for name in (*UNITS, "Reporting-Reason")))
+        self._take_usu = itemgetter(*(usu[name] for name in (*UNITS, *in_used)))
         self._take_mscc = itemgetter(0, *(mscc[name] for name in inner))
         self._subscription, found = compiler.group(
             "Subscription-Id", {"Subscription-Id-Type": (Op.U32, None), "Subscription-Id-Data": (Op.TEXT, None)}
@@ -365,14 +366,14 @@ class CcrDecoder:
         if usus is not None:
             reports = []
             for usu in usus:
-                total, sent, received, seconds, money, specific, in_usu = self._take_usu(usu)
+                total, sent, received, seconds, money, specific, in_usu, side = self._take_usu(usu)
                 if reasons is None:
                     reasons = in_usu
                 octets = _octets(total, sent, received)
                 if money is None and specific is None:
-                    reports.append(ServiceUnits(octets, seconds))
+                    reports.append(ServiceUnits(octets, seconds, side=side))
                 else:
-                    reports.append(with_other_units(octets, seconds, money, specific, is_wish=False))
+                    reports.append(with_other_units(octets, seconds, money, specific, side, is_wish=False))
                     in_money = in_money or (requested is None and money is not None)
             used = tuple(reports)
             in_money = in_money and all(units.is_money_only for units in used)

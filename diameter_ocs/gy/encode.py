@@ -6,9 +6,12 @@ anything else with the M bit.
 
 from struct import Struct as Packer
 
+from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.request import CreditOutcome, Outcome, ServiceCredit
 from diameter_ocs.gy.decode import CreditControlRequest
 from diameter_ocs.gy.encode_event import event_parts, refused_event_parts
+from diameter_ocs.gy.final_units import encode_final_units
+from diameter_ocs.gy.options import encode_extras, encode_notices, granted_until_change
 from diameter_ocs.gy.units import cc_money, currency_code, specific_units, unit_avp
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -28,7 +31,6 @@ _U32 = Packer(">III").pack
 _VENDOR_U32 = Packer(">IIII").pack
 _GSU_OCTETS = Packer(">IIIIQ").pack
 _GSU_SECONDS = Packer(">IIIII").pack
-_FINAL = Packer(">IIIII").pack
 _GROUP = Packer(">II").pack
 _TYPE_AND_NUMBER = Packer(">IIIIII").pack
 
@@ -67,6 +69,8 @@ class CcaEncoder:
             parts.append(_U32(268, M | 12, code))
             parts.append(self._origin_and_application)
         parts.append(_TYPE_AND_NUMBER(416, M | 12, request.request_type, 415, M | 12, request.request_number))
+        before, behind = encode_notices(outcome.notices)
+        parts.append(before)
         if request.sub_session:
             parts.append(request.sub_session)
         if code != ResultCode.SUCCESS:
@@ -82,8 +86,10 @@ class CcaEncoder:
             parts.append(event_parts(request, outcome, encode_credit, _command_level))
         elif request.is_command_level:
             parts.append(_command_level(outcome.credits[0]))
+            parts.append(behind)
         else:
             parts += map(encode_credit, outcome.credits)
+            parts.append(behind)
             parts.append(_failed(request, outcome))
         parts.extend(request.proxy_infos)
         body = b"".join(parts)
@@ -95,7 +101,7 @@ def encode_credit(credit: CreditOutcome) -> bytes:
     """One Multiple-Services-Credit-Control (RFC 8506 §8.16, TS 32.299 §7.2) with the ids that were asked for."""
     parts = []
     if credit.granted is not None:
-        parts.append(_granted(credit.unit, credit.granted))
+        parts.append(_granted(credit.unit, credit.granted, credit.extras))
     parts += [_U32(439, M | 12, service) for service in credit.service_identifiers]
     if credit.rating_group is not None:
         parts.append(_U32(432, M | 12, credit.rating_group))
@@ -105,7 +111,7 @@ def encode_credit(credit: CreditOutcome) -> bytes:
         parts.append(_SUCCESS)
     else:
         parts.append(_U32(268, M | 12, RESULT_CODE_OF_VERDICT[credit.verdict]))
-    if credit.granted is not None:
+    if credit.granted is not None or credit.final is not None:
         parts.append(_terms(credit))
     body = b"".join(parts)
     return _GROUP(456, M | len(body) + 8) + body
@@ -115,17 +121,21 @@ def _terms(credit: CreditOutcome) -> bytes:
     """Final-Unit-Indication, threshold and Quota-Holding-Time of a grant."""
     terms = b""
     if credit.final is not None:
-        terms = _FINAL(430, M | 20, 449, M | 12, credit.final)
+        terms = encode_final_units(credit.final, credit.extras)
     if credit.threshold is not None and credit.unit in THRESHOLD_CODES:
         kind = THRESHOLD_CODES[credit.unit]
         terms += _VENDOR_U32(kind, VM | 16, VENDOR_3GPP, min(credit.threshold, 0xFFFFFFFF))
     if credit.holding_seconds is not None:
         terms += _VENDOR_U32(871, VM | 16, VENDOR_3GPP, credit.holding_seconds)
+    if credit.extras is not None:
+        terms += encode_extras(credit.extras)
     return terms
 
 
-def _granted(unit: UnitType, units: int) -> bytes:
+def _granted(unit: UnitType, units: int, extras: CreditExtras | None) -> bytes:
     """Granted-Service-Unit with CC-Total-Octets, CC-Time, CC-Service-Specific-Units, or CC-Money of the account."""
+    if extras is not None and extras.tariff_change_s is not None:
+        return granted_until_change(units, extras.tariff_change_s)
     if unit is UnitType.OCTETS:
         return _GSU_OCTETS(431, M | 24, 421, M | 16, units)
     if unit is UnitType.EVENTS:
@@ -139,9 +149,9 @@ def _command_level(credit: CreditOutcome) -> bytes:
     """Units outside of any Multiple-Services-Credit-Control (RFC 8506 §3.2)."""
     parts = b""
     if credit.granted is not None:
-        parts += _granted(credit.unit, credit.granted)
-        if credit.final is not None:
-            parts += _FINAL(430, M | 20, 449, M | 12, credit.final)
+        parts += _granted(credit.unit, credit.granted, credit.extras)
+    if credit.final is not None:
+        parts += encode_final_units(credit.final, credit.extras)
     if credit.validity_seconds is not None:
         parts += _U32(448, M | 12, credit.validity_seconds)
     return parts

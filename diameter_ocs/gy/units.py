@@ -34,7 +34,13 @@ def members(avp: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def with_other_units(
-    octets: int | None, seconds: int | None, money: bytes | None, specific: bytes | None, *, is_wish: bool
+    octets: int | None,
+    seconds: int | None,
+    money: bytes | None,
+    specific: bytes | None,
+    side: int | None = None,
+    *,
+    is_wish: bool,
 ) -> ServiceUnits:
     """Units of all types together. money, specific: the AVPs. Raises InvalidAvpValue for what cannot be charged."""
     events = None
@@ -43,11 +49,11 @@ def with_other_units(
         if events > LARGEST_UNITS:
             raise InvalidAvpValue("more units than anything can be charged for", specific)
     if money is None:
-        return ServiceUnits(octets, seconds, events)
+        return ServiceUnits(octets, seconds, events, side=side)
     micros, currency = amount_in(money)
     if micros < 0 or (is_wish and micros == 0):
         raise InvalidAvpValue("an amount that is asked for must be above zero", money)
-    return ServiceUnits(octets, seconds, events, micros, currency_name(currency))
+    return ServiceUnits(octets, seconds, events, micros, currency_name(currency), side)
 
 
 def amount_in(money: bytes) -> tuple[int, int | None]:

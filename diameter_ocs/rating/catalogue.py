@@ -1,9 +1,13 @@
 """What an operator sells: offers made of group rules, each with a price and a quota policy (3GPP RF)."""
 
+from collections.abc import Iterator
 from enum import Enum
 
 from msgspec import Struct
 
+from diameter_ocs.rating.answers import AnswerPolicy
+from diameter_ocs.rating.daily_rates import DailyRates
+from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.values.units import UnitType
 
@@ -17,17 +21,38 @@ class Treatment(Enum):
 
     CHARGE = "charge"
     FREE = "free"
-    """Granted at price 0: no bucket is touched. (Code 4011 would make some gateways refuse the service.)"""
+    """Granted at price 0: no bucket is touched. (Code 4011 makes some gateways refuse the service.)"""
+    NOT_CONTROLLED = "not controlled"
+    """Free too, but without quota: 4011. Only for gateways that let such traffic pass."""
     BARRED = "barred"
     """Refused for now (4010)."""
     NOT_INCLUDED = "not included"
     """Never part of this offer (5003)."""
-    NOT_CHARGED = "not charged"
-    """Allowed without credit control (4011): nothing is reserved, usage that is reported all the same costs nothing."""
 
     @property
     def costs_nothing(self) -> bool:
-        return self is Treatment.FREE or self is Treatment.NOT_CHARGED
+        return self is Treatment.FREE or self is Treatment.NOT_CONTROLLED
+
+
+class QuotaTuning(Struct, frozen=True, gc=False):
+    """What a quota policy may say beyond the sizes; each is off when None or at its default.
+
+    first_...: other sizes for the first grant of a group in a session. honours_wishes: False grants the
+    default whatever the gateway asks for. session_cap_units: most that one group may use in a session.
+    pace_seconds: the default becomes what lasts so long at the group's recent rate. threshold_units: in
+    place of the percentage; at most half of a grant. grants_after_holding: False grants nothing to a
+    report of Quota-Holding-Time, even if it asks. triggers: Trigger-Types armed with the first grant;
+    empty disarms all, None leaves it to the gateway.
+    """
+
+    first_default_units: int | None = None
+    first_maximum_units: int | None = None
+    honours_wishes: bool = True
+    session_cap_units: int | None = None
+    pace_seconds: int | None = None
+    threshold_units: int | None = None
+    grants_after_holding: bool = True
+    triggers: tuple[int, ...] | None = None
 
 
 class QuotaPolicy(Struct, frozen=True, gc=False):
@@ -36,6 +61,7 @@ class QuotaPolicy(Struct, frozen=True, gc=False):
     default_units: when the gateway states no wish. A wish is honoured between minimum and maximum.
     threshold_percent: remaining part of a grant at which the gateway asks for more; 0 switches it off.
     holding_seconds: idle time after which it gives the quota back; None leaves it to the gateway.
+    tuning: everything out of the ordinary; None: nothing.
     """
 
     default_units: int
@@ -44,11 +70,14 @@ class QuotaPolicy(Struct, frozen=True, gc=False):
     validity_seconds: int
     threshold_percent: int = 0
     holding_seconds: int | None = None
+    tuning: QuotaTuning | None = None
 
 
 class GroupRule(Struct, frozen=True, gc=False):
     """How one or more rating groups are charged. rate None: only unit buckets pay.
 
+    final: what follows the last unit; None terminates the service. daily: prices by the time of
+    day; `rate` is then the dearest of them.
     is_partial_allowed: an event may be debited in part when there is too little for all of it.
     is_refund_free: an event may be refunded without the reference that its debit was given.
     """
@@ -58,6 +87,8 @@ class GroupRule(Struct, frozen=True, gc=False):
     treatment: Treatment
     quota: QuotaPolicy
     rate: Rate | None = None
+    final: FinalProfile | None = None
+    daily: DailyRates | None = None
     is_partial_allowed: bool = False
     is_refund_free: bool = False
 
@@ -67,6 +98,8 @@ class Offer(Struct, frozen=True):
 
     default_rating_group: the group of a Multiple-Services-Credit-Control that names none.
     end_session_when_empty: answer 4012 for the whole session, not per group, when nothing is left for any.
+    is_controlled: False answers 4011 for the whole session: the service goes on and nobody pays.
+    answers: what answers say beside grants; None: nothing.
     nameless: the rule of a request that names neither group nor a known service, where no default group says it.
     services: the same offer for other services than data, whose groups and identifiers are numbers of their own
     (RFC 8506 §8.28): by name, such as 'sms', or by name and direction, such as 'voice/originating'.
@@ -78,8 +111,18 @@ class Offer(Struct, frozen=True):
     otherwise: GroupRule | None
     default_rating_group: int | None
     end_session_when_empty: bool = False
+    is_controlled: bool = True
+    answers: AnswerPolicy | None = None
     nameless: GroupRule | None = None
     services: "dict[str, Offer]" = {}
+
+    def rules(self) -> Iterator[GroupRule]:
+        """Every rule of every service, some more than once."""
+        yield from self.by_group.values()
+        yield from self.by_service.values()
+        yield from (rule for rule in (self.otherwise, self.nameless) if rule is not None)
+        for part in self.services.values():
+            yield from part.rules()
 
     def part(self, rated_as: str) -> "Offer | None":
         """This offer as one service sees it; None when it does not include that service."""
@@ -114,3 +157,9 @@ class Catalogue(Struct, frozen=True):
     offers: dict[str, Offer]
     enquiry_offer: str = ""
     """Offer whose prices are told when nobody known asks for a price; none when empty."""
+
+    @property
+    def has_signed_links(self) -> bool:
+        """Some redirect carries a token that has to be signed."""
+        rules = [rule for offer in self.offers.values() for rule in offer.rules()]
+        return any(rule.final is not None and LINK_TOKEN in rule.final.address for rule in rules)

@@ -2,60 +2,44 @@
 
 import difflib
 import tomllib
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from diameter_ocs.errors import ConfigurationError
+from diameter_ocs.rating import final_file
+from diameter_ocs.rating.answers import AnswerPolicy
+from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
 from diameter_ocs.rating.catalogue import DATA, Catalogue, GroupRule, Offer, QuotaPolicy, Treatment
+from diameter_ocs.rating.daily_rates import DailyRates
+from diameter_ocs.rating.file_values import Money, Quantity, Table, Unsigned32
+from diameter_ocs.rating.final_units import FinalProfile
+from diameter_ocs.rating.prices_file import PriceBand, daily_rates
+from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.rate import CallTerms, Rate
-from diameter_ocs.values.money import parse_money
+from diameter_ocs.values.currency import NUMERIC_CODES
 from diameter_ocs.values.units import UnitType, parse_quantity
 
-
-def _seconds(value: Any) -> int:
-    return parse_quantity(value, UnitType.SECONDS)
-
-
-def _money(value: Any) -> int:
-    return parse_money(value)
+NO_CHARGE = ("free", "not controlled")
+"""Treatments that cost nothing."""
 
 
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(gt=0, le=0x7FFFFFFF)]
-Money = Annotated[int, BeforeValidator(_money), Field(ge=0)]
-Quantity = str | int
-GroupNumber = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class QuotaFile(_Strict):
-    """[quota.NAME]: how grants are cut."""
-
-    unit: Literal["octets", "seconds", "events"] = "octets"
-    default: Quantity
-    minimum: Quantity
-    maximum: Quantity
-    validity: Seconds
-    threshold_percent: Annotated[int, Field(ge=0, le=99)] = 0
-    holding_time: Annotated[int, BeforeValidator(_seconds)] | None = None
-
-
-class GroupFile(_Strict):
+class GroupFile(Table):
     """[[offers.NAME.groups]]: rating groups or services that are charged alike."""
 
     name: str = ""
     service: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")] = DATA
     direction: Literal["originating", "terminating", "forwarded"] | None = None
-    rating_groups: list[GroupNumber] = []
-    service_identifiers: list[GroupNumber] = []
+    rating_groups: list[Unsigned32] = []
+    service_identifiers: list[Unsigned32] = []
     all_others: bool = False
     default: bool = False
-    treatment: Literal["charge", "free", "barred", "not included", "not charged"] = "charge"
+    treatment: Literal["charge", "free", "not controlled", "barred", "not included"] = "charge"
     price: Money | None = None
     per: Quantity | None = None
+    prices: Annotated[list[PriceBand], Field(min_length=1)] | None = None
     connect_fee: Money | None = None
     first_step: Quantity | None = None
     next_step: Quantity | None = None
@@ -63,53 +47,120 @@ class GroupFile(_Strict):
     partial_events: bool = False
     refund_without_reference: bool = False
     quota: str
+    final: str | None = None
 
 
-class OfferFile(_Strict):
+class OfferFile(Table):
     """[offers.NAME]"""
 
-    default_rating_group: GroupNumber | None = None
+    default_rating_group: Unsigned32 | None = None
     when_empty: Literal["refuse group", "end session"] = "refuse group"
+    credit_control: bool = True
+    final: str | None = None
+    answers: AnswersFile | None = None
     groups: Annotated[list[GroupFile], Field(min_length=1)]
 
 
-class CatalogueFile(_Strict):
+class CatalogueFile(Table):
     """The whole file."""
 
     version: Annotated[str, Field(min_length=1)]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     enquiry_offer: str | None = None
+    time_zone: str = "UTC"
     quota: dict[str, QuotaFile]
+    final: dict[str, final_file.FinalFile] = {}
+    answers: AnswersFile = AnswersFile()
     offers: Annotated[dict[str, OfferFile], Field(min_length=1)]
 
 
 def parse_catalogue(text: str, origin: str) -> Catalogue:
     """The catalogue in `text`. Raises ConfigurationError listing every mistake with file, key and rule."""
+    told: list[str] = []
+
+    def tell(key: str, rule: str) -> None:
+        line = f"{origin}: {key} — {rule}"
+        if line not in told:
+            told.append(line)
+
     try:
-        parsed = CatalogueFile.model_validate(tomllib.loads(text))
+        tables = tomllib.loads(text)
+        if "quota" in tables:
+            tables["quota"] = inherited(tables["quota"], tell)
+        parsed = CatalogueFile.model_validate(tables)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{origin}: not valid TOML: {error}"]) from None
     except ValidationError as error:
-        raise ConfigurationError([_problem(origin, item) for item in error.errors()]) from None
-    return _Compiler(origin, parsed).catalogue()
+        raise ConfigurationError(told + [_problem(origin, item) for item in error.errors()]) from None
+    return _Compiler(origin, parsed, told).catalogue()
 
 
 def _problem(origin: str, item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"])
-    return f"{origin}: {key} — {item['msg'].removeprefix('Value error, ')}"
+    path, kind = item["loc"], item["type"]
+    key = ".".join(map(str, path))
+    if kind == "extra_forbidden":
+        return f"{origin}: {key} — is no key here — {_nearest(str(path[-1]), _table_of(path))}"
+    if kind == "missing":
+        return f"{origin}: {key} — is required — for example: {EXAMPLES.get(path[-1], f'{path[-1]} = ...')}"
+    rule = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    example = EXAMPLES.get(path[-1])
+    return f"{origin}: {key} — {rule}" + (f" — for example: {example}" if example else "")
+
+
+def _table_of(path: tuple[str | int, ...]) -> type[Table]:
+    """The table that a key of the file stands in."""
+    if path[0] == "quota" and len(path) > 2:
+        return QuotaFile
+    if path[0] == "final" and len(path) > 2:
+        return final_file.FinalFile
+    if path[0] == "offers" and len(path) > 2:
+        return GroupFile if len(path) > 4 else OfferFile
+    return CatalogueFile
+
+
+def _nearest(key: str, table: type[Table]) -> str:
+    known = list(table.model_fields)
+    near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"remove it, or use one of: {', '.join(known)}"
+
+
+EXAMPLES = {
+    "version": 'version = "2024-1"',
+    "currency": 'currency = "EUR"',
+    "quota": 'a table [quota.NAME]; in a group: the name of one, quota = "NAME"',
+    "offers": "a table [offers.NAME]",
+    "groups": "a table [[offers.NAME.groups]]",
+    "default": 'default = "10 MB"',
+    "minimum": 'minimum = "1 MB"',
+    "maximum": 'maximum = "100 MB"',
+    "validity": 'validity = "1 h"',
+    "holding_time": 'holding_time = "10 min"',
+    "threshold_percent": "threshold_percent = 20",
+    "default_rating_group": "default_rating_group = 10",
+    "rating_groups": "rating_groups = [10, 20]",
+    "price": 'price = "0.02"',
+    "per": 'per = "1 MB"',
+}
+"""What a key may look like, by its name."""
 
 
 class _Compiler:
     """Turns the parsed file into rules, collecting what does not fit together."""
 
-    def __init__(self, origin: str, file: CatalogueFile) -> None:
+    def __init__(self, origin: str, file: CatalogueFile, problems: list[str]) -> None:
         self.origin = origin
         self.file = file
-        self.problems: list[str] = []
+        self.problems = problems
+        self.finals: dict[str, FinalProfile] = {}
+        self.zone = self._zone()
 
     def catalogue(self) -> Catalogue:
         units = {name: UnitType(quota.unit) for name, quota in self.file.quota.items()}
-        policies = {name: self._policy(name, quota) for name, quota in self.file.quota.items()}
+        policies = {
+            name: quota_policy(f"quota.{name}", quota, self._quantity, self._problem)
+            for name, quota in self.file.quota.items()
+        }
+        self.finals = {name: self._final(name, final) for name, final in self.file.final.items()}
         offers = {name: self._offer(name, offer, policies, units) for name, offer in self.file.offers.items()}
         enquiry_offer = self.file.enquiry_offer or ""
         if enquiry_offer and enquiry_offer not in offers:
@@ -128,16 +179,15 @@ class _Compiler:
             self._problem(key, str(error))
             return 1
 
-    def _policy(self, name: str, quota: QuotaFile) -> QuotaPolicy:
-        unit, key = UnitType(quota.unit), f"quota.{name}"
-        default = self._quantity(f"{key}.default", quota.default, unit)
-        minimum = self._quantity(f"{key}.minimum", quota.minimum, unit)
-        maximum = self._quantity(f"{key}.maximum", quota.maximum, unit)
-        if not 1 <= minimum <= default <= maximum:
-            self._problem(key, "sizes must be 1 <= minimum <= default <= maximum")
-        if unit is UnitType.SECONDS and maximum > 0xFFFFFFFF:
-            self._problem(f"{key}.maximum", "CC-Time holds at most 4294967295 seconds")
-        return QuotaPolicy(default, minimum, maximum, quota.validity, quota.threshold_percent, quota.holding_time)
+    def _final(self, name: str, final: final_file.FinalFile) -> FinalProfile:
+        for key, rule in final_file.mistakes(final):
+            self._problem(f"final.{name}.{key}", rule)
+        return final_file.final_profile(final)
+
+    def _named_final(self, key: str, name: str | None) -> FinalProfile | None:
+        if name is not None and name not in self.finals:
+            self._missing(f"{key}.final", "final", name, self.finals)
+        return self.finals.get(name) if name is not None else None
 
     def _offer(
         self, name: str, offer: OfferFile, policies: dict[str, QuotaPolicy], units: dict[str, UnitType]
@@ -145,7 +195,7 @@ class _Compiler:
         parts: dict[str, _Part] = {DATA: _Part()}
         for index, group in enumerate(offer.groups):
             key = f"offers.{name}.groups.{index}"
-            rule = self._rule(key, group, policies, units)
+            rule = self._rule(key, group, policies, units, self._named_final(f"offers.{name}", offer.final))
             if not (group.rating_groups or group.service_identifiers or group.all_others or group.default):
                 self._problem(key, "name rating_groups or service_identifiers, or set all_others = true")
             part = group.service if group.direction is None else f"{group.service}/{group.direction}"
@@ -157,13 +207,18 @@ class _Compiler:
             and offer.default_rating_group not in data.by_group
         ):
             self._problem(f"offers.{name}.default_rating_group", "no group of this offer serves it")
+        answers = answer_policy(self.file.answers, offer.answers)
+        tells_money = answers is not None and (answers.tells_balance or answers.tells_cost)
+        if tells_money and self.file.currency not in NUMERIC_CODES:
+            self._problem("currency", f"{self.file.currency} has no known number for Currency-Code")
+        if not offer.credit_control and any(group.treatment not in NO_CHARGE for group in offer.groups):
+            self._problem(f"offers.{name}.credit_control", "without it every group must be 'free' or 'not controlled'")
         for part, found in parts.items():
             general = parts.get(part.partition("/")[0])
             if general is not None and general is not found:
                 found.inherit(general)
-        ends = offer.when_empty == "end session"
-        services = {part: found.offer(name, None, ends) for part, found in parts.items()}
-        return data.offer(name, offer.default_rating_group, ends, services)
+        services = {part: found.offer(name, offer, answers) for part, found in parts.items()}
+        return data.offer(name, offer, answers, offer.default_rating_group, services)
 
     def _add(self, key: str, group: GroupFile, rule: GroupRule, part: "_Part") -> None:
         for number in group.rating_groups:
@@ -185,33 +240,69 @@ class _Compiler:
         if number in seen:
             self._problem(key, f"{what} {number} is already served by another group of this offer")
 
+    def _missing(self, key: str, table: str, name: str, known: Collection[str]) -> None:
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        self._problem(key, f"there is no [{table}.{name}]{hint}")
+
     def _rule(
-        self, key: str, group: GroupFile, policies: dict[str, QuotaPolicy], units: dict[str, UnitType]
+        self,
+        key: str,
+        group: GroupFile,
+        policies: dict[str, QuotaPolicy],
+        units: dict[str, UnitType],
+        otherwise: FinalProfile | None,
     ) -> GroupRule:
         policy = policies.get(group.quota)
         unit = units.get(group.quota, UnitType.OCTETS)
         if policy is None:
-            close = difflib.get_close_matches(group.quota, policies, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            self._problem(f"{key}.quota", f"there is no [quota.{group.quota}]{hint}")
+            self._missing(f"{key}.quota", "quota", group.quota, policies)
             policy = QuotaPolicy(1, 1, 1, 1)
         if group.direction is not None and group.service == DATA:
             self._problem(f"{key}.direction", "data has no direction: name the service it is meant for")
+        final = self._named_final(key, group.final) or otherwise
+        rate, daily = self._rate(key, group, unit), self._daily(key, group, unit)
+        if daily is not None:
+            rate = daily.dearest
         return GroupRule(
             group.name or key,
             unit,
             Treatment(group.treatment),
             policy,
-            self._rate(key, group, unit),
+            rate,
+            final,
+            daily,
             group.partial_events,
             group.refund_without_reference,
         )
 
+    def _daily(self, key: str, group: GroupFile, unit: UnitType) -> DailyRates | None:
+        if group.prices is None:
+            return None
+        if group.price is not None or group.per is None:
+            self._problem(f"{key}.prices", "prices come with per, and without price")
+            return None
+        if group.treatment != "charge":
+            self._problem(f"{key}.prices", f"a group that is {group.treatment!r} has no price")
+        step = max(self._quantity(f"{key}.per", group.per, unit), 1)
+        try:
+            return daily_rates(group.prices, step, self.zone)
+        except ValueError as error:
+            self._problem(f"{key}.prices", str(error))
+            return None
+
+    def _zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.file.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._problem("time_zone", f"{self.file.time_zone!r} is not a time zone such as 'Europe/Berlin'")
+            return ZoneInfo("UTC")
+
     def _rate(self, key: str, group: GroupFile, unit: UnitType) -> Rate | None:
-        if (group.price is None) != (group.per is None):
-            self._problem(key, "price and per belong together: price = '0.02', per = '1 MB'")
         terms = (group.connect_fee, group.first_step, group.next_step, group.minimum_charge)
-        if group.price is None or group.per is None:
+        if group.prices is None and (group.price is None) != (group.per is None):
+            self._problem(key, "price and per belong together: price = '0.02', per = '1 MB'")
+        if group.prices is not None or group.price is None or group.per is None:
             if any(each is not None for each in terms):
                 self._problem(key, "connect_fee, steps and minimum_charge belong to a price")
             return None
@@ -253,7 +344,12 @@ class _Part:
         self.nameless = self.nameless or other.nameless
 
     def offer(
-        self, name: str, default_rating_group: int | None, ends: bool, services: dict[str, Offer] | None = None
+        self,
+        name: str,
+        file: OfferFile,
+        answers: AnswerPolicy | None,
+        default_rating_group: int | None = None,
+        services: dict[str, Offer] | None = None,
     ) -> Offer:
         return Offer(
             name,
@@ -261,7 +357,9 @@ class _Part:
             self.by_service,
             self.otherwise,
             default_rating_group,
-            ends,
+            file.when_empty == "end session",
+            file.credit_control,
+            answers,
             self.nameless,
             services or {},
         )

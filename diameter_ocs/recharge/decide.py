@@ -1,9 +1,14 @@
 """What administrative commands do to an account. Pure; refusals are values that say why."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from msgspec.structs import replace
+
+from diameter_ocs.charging.commands import AskGateway
 from diameter_ocs.charging.decision import Decision, refuse
+from diameter_ocs.charging.outbox import GatewayRequest, aborts, requests_after_credit
 from diameter_ocs.charging.request import Outcome
+from diameter_ocs.charging.session import Session, SessionStatus
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.book import Book, spend_key
 from diameter_ocs.ledger.journal import Entry
@@ -47,19 +52,29 @@ def add_subscriber(
     return _changed(book.account(), book, "subscriber_created", command.reason, at_ms, new, (command.subscriber,))
 
 
-def credit(command: Credit, account: Account, at_ms: int) -> Decision:
-    """More to spend. CONFLICT when a bucket of that id holds another unit."""
+def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Session] = ()) -> Decision:
+    """More to spend. CONFLICT when a bucket of that id holds another unit.
+
+    Gateways are asked to come back for those of its open sessions that had run dry.
+    """
     book = Book(account)
     book.expire(at_ms)
     bucket: Bucket = command.bucket
     if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).unit is not bucket.unit:
         return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} holds {book.bucket(bucket.bucket_id).unit.value}")
     book.add(bucket)
-    return _changed(book.account(), book, "credit", command.reason, at_ms)
+    after = book.account()
+    changed = _changed(after, book, "credit", command.reason, at_ms)
+    if after.status is not Status.ACTIVE:
+        return changed
+    cause = command.reason or "credit"
+    return replace(changed, requests=requests_after_credit(sessions, bucket, after.last_seq, cause, at_ms))
 
 
-def set_account_status(command: SetAccountStatus, account: Account, at_ms: int) -> Decision:
-    """Block or unblock. Open sessions end with their next request."""
+def set_account_status(
+    command: SetAccountStatus, account: Account, at_ms: int, sessions: Iterable[Session] = ()
+) -> Decision:
+    """Block or unblock. Gateways are asked to end open sessions; one that does not is refused at its next request."""
     book = Book(account)
     after = book.account()
     changed = Account(
@@ -72,11 +87,19 @@ def set_account_status(command: SetAccountStatus, account: Account, at_ms: int) 
         after.created_ms,
         after.name,
     )
-    return _changed(changed, book, _status_kind("account", command.status), command.reason, at_ms)
+    decision = _changed(changed, book, _status_kind("account", command.status), command.reason, at_ms)
+    if command.status is Status.ACTIVE:
+        return decision
+    cause = command.reason or "account blocked"
+    return replace(decision, requests=aborts(sessions, changed.last_seq, cause, at_ms))
 
 
 def set_subscriber_status(
-    command: SetSubscriberStatus, account: Account, subscribers: Subscribers, at_ms: int
+    command: SetSubscriberStatus,
+    account: Account,
+    subscribers: Subscribers,
+    at_ms: int,
+    sessions: Iterable[Session] = (),
 ) -> Decision:
     """Block or unblock one subscriber. NOT_FOUND when the account has no such subscriber."""
     old = subscribers.get(command.subscriber_id)
@@ -85,7 +108,42 @@ def set_subscriber_status(
     book = Book(account)
     changed = Subscriber(old.account_id, old.subscriber_id, old.identities, old.offer, command.status, old.created_ms)
     kind = _status_kind("subscriber", command.status)
-    return _changed(book.account(), book, kind, command.reason, at_ms, (changed,))
+    after = book.account()
+    decision = _changed(after, book, kind, command.reason, at_ms, (changed,))
+    if command.status is Status.ACTIVE:
+        return decision
+    cause, whose = command.reason or "subscriber blocked", (command.subscriber_id,)
+    return replace(decision, requests=aborts(sessions, after.last_seq, cause, at_ms, whose))
+
+
+def ask_gateway(command: AskGateway, account: Account, session: Session | None, at_ms: int) -> Decision:
+    """An operator's request to a gateway, on record. NOT_FOUND when there is no such open session."""
+    if session is None or session.status is not SessionStatus.OPEN:
+        return refuse(Verdict.NOT_FOUND, f"there is no open session {command.session_id}")
+    book = Book(account)
+    after = book.account()
+    kind = f"{command.kind.value}_asked"
+    entry = Entry(
+        account.account_id,
+        after.last_seq,
+        at_ms,
+        kind,
+        (),
+        session.subscriber_id,
+        session.session_id,
+        reason=command.reason,
+    )
+    asked = GatewayRequest(
+        account.account_id,
+        f"{after.last_seq}-0",
+        session.session_id,
+        command.kind,
+        command.reason or "operator",
+        at_ms,
+        command.rating_group,
+    )
+    data = {"account_id": account.account_id, "request_id": asked.request_id}
+    return Decision(Outcome(data=data), after, entry=entry, requests=(asked,))
 
 
 def _status_kind(what: str, status: Status) -> str:

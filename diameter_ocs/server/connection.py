@@ -110,6 +110,7 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._timers = timers
         self._now = timers.now
+        self._arrival = timers.arrival
         self._observer = observer
         self._framer = Framer(limits.max_message_bytes)
         self._queue: list[bytes] = []
@@ -142,7 +143,7 @@ class Connection(asyncio.Protocol):
         self._owner.connected(self)
 
     def data_received(self, data: bytes) -> None:
-        arrived = self._now()
+        arrived = self._arrival()
         try:
             messages = self._framer.feed(data)
         except FramingLost as lost:
@@ -177,7 +178,7 @@ class Connection(asyncio.Protocol):
     # Messages in ------------------------------------------------------------------------------
 
     def _take(self, messages: list[bytes] | tuple[bytes, ...], arrived: float) -> None:
-        self.last_received = arrived
+        self.last_received = self._now()
         self.messages_in += len(messages)
         requests = 0
         for message in messages:

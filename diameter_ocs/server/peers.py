@@ -18,12 +18,12 @@ from diameter_ocs.peer import events as ev
 from diameter_ocs.peer import messages
 from diameter_ocs.peer.admission import NotAdmitted, PeerRule, admit
 from diameter_ocs.peer.answers import error_answer
-from diameter_ocs.peer.capabilities import Capabilities
+from diameter_ocs.peer.capabilities import RELAY, Capabilities
 from diameter_ocs.peer.checks import check_request
 from diameter_ocs.peer.events import DisconnectCause, Side
 from diameter_ocs.peer.machine import OPEN, Peer, State, Timing, is_steady, next_deadline, step
 from diameter_ocs.peer.messages import Command
-from diameter_ocs.peer.node import Node
+from diameter_ocs.peer.node import CREDIT_CONTROL, Node
 from diameter_ocs.peer.watchdog import JITTER_SECONDS
 from diameter_ocs.server.connection import Application, Connection, Limits
 from diameter_ocs.server.peer_observer import PeerObserver
@@ -97,7 +97,9 @@ class _Cause(Struct):
 class PeerTable:
     """realms: lower-case Origin-Realms of admitted peers, a live set. refused: the last peers not let in.
 
-    draining: CCRs are refused with 3004, because the server is about to disconnect.
+    draining: CCRs are refused with 3004, because the server is about to disconnect. on_opened: told the Origin-Host
+    of a peer that is open. on_restarted: told the Origin-Host of a peer that lost its sessions (RFC 6733 §8.16), and
+    when that was noticed, milliseconds since 1970 UTC.
     """
 
     def __init__(
@@ -122,6 +124,8 @@ class PeerTable:
         self.connections: set[Connection] = set()
         self.draining = False
         self.on_idle: Callable[[], None] | None = None
+        self.on_opened: Callable[[str], None] | None = None
+        self.on_restarted: Callable[[str, int], None] | None = None
         self._rules = rules
         self._timing = timing
         self._limits = limits
@@ -182,6 +186,20 @@ class PeerTable:
         """The open connection to an Origin-Host, for requests of our own."""
         entry = self._entries.get(host.lower())
         return entry.connection if entry else None
+
+    def routes_to(self, host: str, realm: str) -> list[Connection]:
+        """Connections for a request to an Origin-Host, trusted ones first (RFC 6733 §6.1).
+
+        Its own, then those of other peers of its realm, then those of relays of any realm.
+        """
+        found: list[tuple[bool, int, str, Connection]] = []
+        for connection in self.connections:
+            entry = self._entries.get(connection.peer_key or "")
+            if entry is not None and entry.connection is connection:
+                rank = _rank(entry, host.lower(), realm.lower())
+                if rank is not None:
+                    found.append((not connection.steady, rank, entry.label, connection))
+        return [connection for *_, connection in sorted(found, key=lambda each: each[:3])]
 
     def next_end_to_end(self) -> int:
         """A new End-to-End Identifier (RFC 6733 §3)."""
@@ -528,6 +546,8 @@ class PeerTable:
             direction=DIRECTIONS[action.side],
             product=remote.product_name[:MAX_SHOWN_NAME],
         )
+        if self.on_opened:
+            self.on_opened(remote.origin_host)
 
     def _closed(self, entry: PeerEntry, action: do.Closed, _: _Cause) -> None:
         entry.detail = action.text
@@ -537,6 +557,8 @@ class PeerTable:
     def _origin_state_rose(self, entry: PeerEntry, action: do.OriginStateRose, _: _Cause) -> None:
         host = entry.peer.remote_host
         log.warning("peer restarted", peer=host, previous_state=action.previous, current_state=action.current)
+        if self.on_restarted:
+            self.on_restarted(host, self._timers.at_ms())
 
     def _failed_over(self, entry: PeerEntry, _: do.FailOver, __: _Cause) -> None:
         if entry.peer.state in OPEN:
@@ -544,6 +566,18 @@ class PeerTable:
 
     def _failed_back(self, entry: PeerEntry, _: do.FailBack, __: _Cause) -> None:
         log.info("peer trusted again", peer=entry.peer.remote_host)
+
+
+def _rank(entry: PeerEntry, host: str, realm: str) -> int | None:
+    """How directly an open peer leads to a host; None when it does not."""
+    remote = entry.peer.remote
+    if remote is None:
+        return None
+    if remote.origin_host.lower() == host:
+        return 0
+    if remote.origin_realm.lower() == realm and remote.applications & {CREDIT_CONTROL, RELAY}:
+        return 1
+    return 2 if RELAY in remote.applications else None
 
 
 def _is_known(command: int) -> bool:

@@ -78,6 +78,8 @@ class DiameterServer:
         self._drain = drain
         self._listeners: list[asyncio.Server] = []
         self._dialler = _Dialler()
+        own = LoopTimers(Clock())
+        self._pulse = own.pulse
         self._idle = asyncio.Event()
         self.peers = PeerTable(
             node=_node(settings),
@@ -89,7 +91,7 @@ class DiameterServer:
             dictionary=settings.dictionary,
             application=application,
             observer=observer or Unobserved(),
-            timers=timers or LoopTimers(Clock()),
+            timers=timers or own,
             dialer=self._dialler,
             jitter=jitter,
         )
@@ -109,6 +111,7 @@ class DiameterServer:
         except OSError:
             self._stop_listening()
             raise
+        self._pulse.start()
         self.peers.start()
 
     async def stop(self, cause: DisconnectCause = DisconnectCause.REBOOTING) -> None:
@@ -124,6 +127,7 @@ class DiameterServer:
         except TimeoutError:
             log.warning("connections left after the time to disconnect", count=len(self.peers.connections))
         self.peers.abort("the server stops")
+        self._pulse.stop()
         await self._dialler.finish()
 
     async def _finish_running(self) -> None:

@@ -61,7 +61,10 @@ class Request(Struct, frozen=True):
 
 
 class GroupAnswer(Struct, frozen=True):
-    """One Multiple-Services-Credit-Control of a CCA. granted None: no Granted-Service-Unit with octets."""
+    """One Multiple-Services-Credit-Control of a CCA. granted None: no Granted-Service-Unit with octets.
+
+    redirect_address, filters: where a redirect leads, and the Filter-Ids and rules of what stays allowed.
+    """
 
     rating_group: int | None
     result_code: int = SUCCESS
@@ -70,6 +73,8 @@ class GroupAnswer(Struct, frozen=True):
     threshold: int = 0
     holding_seconds: int = 0
     final_action: int | None = None
+    redirect_address: str = ""
+    filters: tuple[str, ...] = ()
     reference: bytes = b""
     """Refund-Information."""
 

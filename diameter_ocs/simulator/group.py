@@ -6,7 +6,8 @@ TS 32.299 §6.5 (quota management), RFC 8506 §5.6 (final units), TS 32.299 §7.
 from dataclasses import dataclass
 from enum import Enum
 
-from diameter_ocs.charging.request import FinalUnitAction, ReportingReason
+from diameter_ocs.charging.request import ReportingReason
+from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.simulator.credit import SUCCESS, GroupAnswer, Report
 from diameter_ocs.wire.result_code import ResultCode
 
@@ -68,6 +69,8 @@ class Group:
     threshold: int = 0
     holding_seconds: int = 0
     final: FinalUnitAction | None = None
+    redirect_address: str = ""
+    filters: tuple[str, ...] = ()
     valid_until: float | None = None
     last_traffic: float = 0.0
     reported_at: float = 0.0
@@ -86,6 +89,11 @@ class Group:
     @property
     def is_alive(self) -> bool:
         return self.phase is not GroupPhase.STOPPED
+
+    @property
+    def lacks_credit(self) -> bool:
+        """Stopped only because the balance was used up (TS 32.299 §7.1)."""
+        return self.phase is GroupPhase.STOPPED and self.result_code == ResultCode.CREDIT_LIMIT_REACHED
 
     # Traffic and time ----------------------------------------------------------------------------
 
@@ -167,6 +175,7 @@ class Group:
         self.phase, self.quota, self.was_granted = GroupPhase.ACTIVE, heard.granted or 0, True
         self.threshold, self.holding_seconds = heard.threshold, heard.holding_seconds
         self.final = final_action(heard.final_action)
+        self.redirect_address, self.filters = heard.redirect_address, heard.filters
         self.valid_until = after(now, heard.validity_seconds)
         if self.final is not None and not (self.quota or self.used):
             self.phase = after_final_units(self.final).then

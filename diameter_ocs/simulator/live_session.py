@@ -36,6 +36,8 @@ class LiveSession:
         self.gateway = gateway
         self._skipped_seconds = 0.0
         self._under_way: set[asyncio.Task[None]] = set()
+        self._asked: list[int] = []
+        self._was_asked = asyncio.Event()
 
     @property
     def session_id(self) -> str:
@@ -99,6 +101,8 @@ class LiveSession:
 
     def server_request(self, command: int, rating_group: int | None) -> ResultCode:
         """A RAR or ASR came: what to answer; the CCR that follows is sent by itself (RFC 8506 §5.5)."""
+        self._asked.append(command)
+        self._was_asked.set()
         if self.model.is_over:
             return ResultCode.UNKNOWN_SESSION_ID
         if command == ABORT_SESSION:
@@ -108,6 +112,15 @@ class LiveSession:
         asked = self.model.reauthorise(rating_group)
         self._dispatch()
         return ResultCode.LIMITED_SUCCESS if asked else ResultCode.SUCCESS
+
+    async def await_request(self, command: int, timeout_seconds: float) -> None:
+        """Until the server has asked this since the last time, and what follows is done. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_seconds):
+            while command not in self._asked:
+                self._was_asked.clear()
+                await self._was_asked.wait()
+        self._asked.remove(command)
+        await self.settle()
 
     def _skip_to(self, moment: float) -> None:
         self._skipped_seconds += max(0.0, moment - self.now())

@@ -130,8 +130,19 @@ def _group(mscc: Avp) -> GroupAnswer:
         threshold=_number(mscc.first("Volume-Quota-Threshold") or mscc.first("Time-Quota-Threshold")) or 0,
         holding_seconds=_number(mscc.first("Quota-Holding-Time")) or 0,
         final_action=_number(final.first("Final-Unit-Action")) if final else None,
+        redirect_address=_redirect_address(final) if final else "",
+        filters=_filters(final) if final else (),
         reference=_octets(mscc.first("Refund-Information")),
     )
+
+
+def _redirect_address(final: Avp) -> str:
+    server = final.first("Redirect-Server")
+    return _text(server.first("Redirect-Server-Address")) if server is not None else ""
+
+
+def _filters(final: Avp) -> tuple[str, ...]:
+    return tuple(_text(avp) for name in ("Filter-Id", "Restriction-Filter-Rule") for avp in final.all(name))
 
 
 def _octets(avp: Avp | None) -> bytes:

@@ -3,24 +3,27 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, to_builtins
 
 from diameter_ocs.charging.event import Action
+from diameter_ocs.errors import OcsError
 from diameter_ocs.simulator.connection import Address
-from diameter_ocs.simulator.credit import Reported, SessionBooks
+from diameter_ocs.simulator.credit import Reported, SessionBooks, Subscriber
 from diameter_ocs.simulator.dialect import Origin
 from diameter_ocs.simulator.event import EventSender
 from diameter_ocs.simulator.gateway import Gateway, NoAnswer
 from diameter_ocs.simulator.group import GroupPhase, Habits
 from diameter_ocs.simulator.live_session import LiveSession
+from diameter_ocs.simulator.message import ABORT_SESSION, RE_AUTH
 from diameter_ocs.simulator.scenario_file import (
     DIALECTS,
     EVENTS,
     NO_GROUP,
+    OPERATOR_DEEDS,
     Deed,
     Expectation,
     Scenario,
@@ -38,6 +41,11 @@ ACTIONS = {
 }
 FIRST_NUMBER_BITS = 31
 """Session-Ids are unique for ever, also when two scenarios start in the same second (RFC 6733 §8.8)."""
+
+
+Operator = Callable[[Deed, Subscriber, int], Awaitable[None]]
+"""Credits so many octets to the account of a subscriber, blocks or unblocks it. Raises OcsError."""
+AWAITED: Mapping[Deed, int] = {Deed.EXPECT_RAR: RE_AUTH, Deed.EXPECT_ASR: ABORT_SESSION}
 
 
 class StepReport(Struct, frozen=True):
@@ -83,9 +91,11 @@ async def run_scenario(
     servers: Sequence[Address],
     origin: Origin | None = None,
     on_step: Callable[[StepReport], None] | None = None,
+    operator: Operator | None = None,
 ) -> ScenarioReport:
     """Play a scenario against servers.
 
+    operator: does what a scenario asks of an operator; without one such a step fails.
     Raises ConfigurationError for a wrong file, NoAnswer when no server takes the connection. After
     a step that failed the others are still played, because sessions have to be closed.
     """
@@ -93,7 +103,7 @@ async def run_scenario(
     started = time.monotonic()
     gateway = Gateway(servers, origin)
     await gateway.start()
-    player = _Player(scenario, gateway)
+    player = _Player(scenario, gateway, operator)
     reports = []
     try:
         for number, step in enumerate(scenario.steps, 1):
@@ -116,8 +126,9 @@ async def run_scenario(
 class _Player:
     """Plays the steps of one scenario."""
 
-    def __init__(self, scenario: Scenario, gateway: Gateway) -> None:
+    def __init__(self, scenario: Scenario, gateway: Gateway, operator: Operator | None = None) -> None:
         self.gateway = gateway
+        self.operator = operator
         dialect = DIALECTS[scenario.dialect]
         first = random.getrandbits(FIRST_NUMBER_BITS)
         habits = Habits(
@@ -148,8 +159,9 @@ class _Player:
         try:
             passed = await self._do(step)
         except TimeoutError:
-            return StepReport(number, str(step), False, (f"no connection within {RECONNECT_SECONDS:.0f} s",))
-        except NoAnswer as error:
+            what = "request" if step.deed in AWAITED else "connection"
+            return StepReport(number, str(step), False, (f"no {what} within {RECONNECT_SECONDS:.0f} s",))
+        except (NoAnswer, OcsError) as error:
             return StepReport(number, str(step), False, (str(error),))
         live = None if step.deed in EVENTS else self.sessions.get(step.session)
         reasons = list(_group_mismatches(step.expect, live, passed)) if live is not None else []
@@ -189,9 +201,18 @@ class _Player:
             await live.idle(step.seconds)
         elif step.deed is Deed.WAIT_VALIDITY:
             await live.wait_validity()
+        elif step.deed in AWAITED:
+            await live.await_request(AWAITED[step.deed], RECONNECT_SECONDS)
+        elif step.deed in OPERATOR_DEEDS:
+            await self._operate(step, live)
         else:
             await live.end()
         return {}
+
+    async def _operate(self, step: Step, live: LiveSession) -> None:
+        if self.operator is None:
+            raise OcsError("nobody here can change accounts")
+        await self.operator(step.deed, live.model.subscriber, step.amount)
 
     async def end_all(self) -> None:
         """Leave no session open on the server."""
@@ -243,7 +264,8 @@ def _enough(result: bool | None) -> str:
 
 def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int | None, int]) -> Iterator[str]:
     groups = live.model.groups
-    named = {*expect.groups, *expect.granted, *expect.final, *expect.refused, *expect.stopped} - groups.keys()
+    named = {*expect.groups, *expect.granted, *expect.final, *expect.refused, *expect.stopped, *expect.restricted}
+    named -= groups.keys()
     for group in named:
         yield f"group {_name(group)} is not part of the session"
     for group, code in expect.groups.items():
@@ -265,6 +287,9 @@ def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int |
     for group in expect.stopped:
         if group in groups and groups[group].phase is not GroupPhase.STOPPED:
             yield f"group {_name(group)} is {groups[group].phase.value}, expected it stopped"
+    for group in expect.restricted:
+        if group in groups and groups[group].phase is not GroupPhase.RESTRICTED:
+            yield f"group {_name(group)} is {groups[group].phase.value}, expected it restricted"
 
 
 def _name(group: int | None) -> str:

@@ -38,7 +38,20 @@ from diameter_ocs.values.units import UnitType, parse_quantity
 DIALECTS: Mapping[str, Dialect] = {**DATA_DIALECTS, KAMAILIO.name: KAMAILIO}
 TOP = ("name", "description", "dialect", "parallel", "overuse", "sessions", "step")
 SESSION = ("msisdn", "imsi")
-EXPECT = ("result", "groups", "granted", "final", "refused", "phase", "passed", "stopped", "resent", "enough", "cost")
+EXPECT = (
+    "result",
+    "groups",
+    "granted",
+    "final",
+    "refused",
+    "phase",
+    "passed",
+    "stopped",
+    "restricted",
+    "resent",
+    "enough",
+    "cost",
+)
 PHASES = ("open", "closed", "failed")
 COMPARISON = re.compile(r"\s*(>=|<=|==|>|<|=)?\s*(.+)")
 NO_GROUP = "none"
@@ -55,11 +68,19 @@ class Deed(Enum):
     DROP_CONNECTION = "drop_connection"
     RECONNECT = "reconnect"
     END = "end"
+    CREDIT = "credit"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    EXPECT_RAR = "expect_rar"
+    EXPECT_ASR = "expect_asr"
     DEBIT = "debit"
     REFUND = "refund"
     CHECK_BALANCE = "check_balance"
     ASK_PRICE = "ask_price"
 
+
+OPERATOR_DEEDS = (Deed.CREDIT, Deed.BLOCK, Deed.UNBLOCK)
+"""Done to the account of the session's subscriber, by whoever runs the scenario."""
 
 NEEDS: Mapping[Deed, tuple[str, ...]] = {
     Deed.START: ("session",),
@@ -73,6 +94,11 @@ NEEDS: Mapping[Deed, tuple[str, ...]] = {
     Deed.REFUND: ("session",),
     Deed.CHECK_BALANCE: ("session",),
     Deed.ASK_PRICE: ("session",),
+    Deed.CREDIT: ("session", "amount"),
+    Deed.BLOCK: ("session",),
+    Deed.UNBLOCK: ("session",),
+    Deed.EXPECT_RAR: ("session",),
+    Deed.EXPECT_ASR: ("session",),
 }
 EVENT_KEYS = ("units", "group", "lose_answer")
 MAY: Mapping[Deed, tuple[str, ...]] = {
@@ -109,6 +135,7 @@ class Expectation(Struct, frozen=True):
     result: Result-Code of the last answer. groups: MSCC Result-Code by group. final: groups whose
     quota now has final units. refused: groups stopped, with the code. passed: octets let through by
     this step. phase: open, closed, failed. stopped: groups that no longer let traffic through.
+    restricted: groups that are redirected or restricted after their final units.
     resent: requests sent again with the T flag in this step. enough: result of a balance check.
     cost_micros: what Cost-Information says.
     """
@@ -119,6 +146,7 @@ class Expectation(Struct, frozen=True):
     passed: Mapping[int | None, Comparison] = {}
     final: tuple[int | None, ...] = ()
     stopped: tuple[int | None, ...] = ()
+    restricted: tuple[int | None, ...] = ()
     refused: Mapping[int | None, int] = {}
     phase: str | None = None
     resent: int | None = None
@@ -129,7 +157,7 @@ class Expectation(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """One thing the gateway does. octets (seconds of a call) by rating group, all flowing at the same time.
 
-    units: messages of an event, in `group`.
+    units: messages of an event, in `group`. amount: octets that are credited.
     lose_answer: the connection breaks after the request has left and before its answer is read.
     """
 
@@ -138,6 +166,7 @@ class Step(Struct, frozen=True):
     groups: tuple[int | None, ...] = ()
     octets: Mapping[int | None, int] = {}
     seconds: int = 0
+    amount: int = 0
     units: int = 1
     group: int | None = RATING_GROUP
     lose_answer: bool = False
@@ -146,6 +175,7 @@ class Step(Struct, frozen=True):
     def __str__(self) -> str:
         parts = [self.deed.value.replace("_", " "), self.session]
         parts += [f"{octets:,} octets of group {_name(group)}" for group, octets in self.octets.items()]
+        parts += [f"{self.amount:,} octets"] if self.deed is Deed.CREDIT else []
         parts += [f"{self.seconds} s"] if self.deed is Deed.IDLE else []
         parts += [f"{self.units} units of group {_name(self.group)}"] if self.deed in EVENTS else []
         return " ".join(filter(None, parts))
@@ -276,6 +306,7 @@ class _Parser:
             groups=self._groups(f"{where}.groups", row.get("groups", [])),
             octets=self._flows(where, row) if deed is Deed.USE else {},
             seconds=0 if deed is Deed.USE else self._seconds(f"{where}.seconds", row.get("seconds", 0)),
+            amount=self._octets(f"{where}.amount", row.get("amount", 0)),
             units=self._code(f"{where}.units", row.get("units", 1)) or 1,
             group=self._group(f"{where}.group", row.get("group", RATING_GROUP)),
             lose_answer=self._flag(row, "lose_answer", f"{where}."),
@@ -303,6 +334,7 @@ class _Parser:
             passed=self._comparisons(where, table, "passed"),
             final=self._groups(f"{where}.final", table.get("final", [])),
             stopped=self._groups(f"{where}.stopped", table.get("stopped", [])),
+            restricted=self._groups(f"{where}.restricted", table.get("restricted", [])),
             refused=self._codes(where, table, "refused"),
             phase=phase if isinstance(phase, str) else None,
             resent=self._code(f"{where}.resent", table.get("resent")),

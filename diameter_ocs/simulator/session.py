@@ -17,6 +17,8 @@ from diameter_ocs.simulator.credit import TerminationCause as Cause
 from diameter_ocs.simulator.group import Due, Group, GroupPhase, Habits, after
 from diameter_ocs.wire.result_code import ResultCode, is_protocol_error
 
+CAN_ASK = (GroupPhase.ACTIVE, GroupPhase.RESTRICTED, GroupPhase.IDLE)
+
 
 class Phase(Enum):
     """Where a session stands. CLOSED after its last answer, FAILED when the server did not answer."""
@@ -100,10 +102,12 @@ class GatewaySession:
         self._close([], now, cause)
 
     def reauthorise(self, rating_group: int | None) -> bool:
-        """A RAR came for one group or, with None, for all; False when nothing can be asked (RFC 8506 §5.5)."""
-        can_ask = (GroupPhase.ACTIVE, GroupPhase.RESTRICTED, GroupPhase.IDLE)
+        """A RAR came for one group or, with None, for all; False when nothing can be asked (RFC 8506 §5.5).
+
+        A group that was stopped for lack of credit is asked for again.
+        """
         named = [group for group in self._open_groups() if rating_group in (None, group.rating_group)]
-        asked = [group for group in named if group.phase in can_ask]
+        asked = [group for group in named if group.phase in CAN_ASK or group.lacks_credit]
         for group in asked:
             reports = group.phase is GroupPhase.ACTIVE
             self._due[group.rating_group] = Due(True, ReportingReason.FORCED_REAUTHORISATION, reports)

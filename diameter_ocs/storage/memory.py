@@ -1,9 +1,10 @@
 """A store in dictionaries: for tests, simulations and trying things out. Forgets everything with its object."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from diameter_ocs.charging.decision import Kept
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session, SessionStatus
 from diameter_ocs.errors import StoreError, StoreUnavailable
 from diameter_ocs.ledger.account import Subscriber
@@ -33,6 +34,7 @@ class MemoryStore:
         self._sessions: dict[str, Session] = {}
         self._entries: dict[str, list[Entry]] = {}
         self._kept: dict[tuple[str, str], Kept] = {}
+        self._requests: dict[tuple[str, str], GatewayRequest] = {}
 
     async def open(self) -> None:
         assert not self._is_open, "open already"
@@ -45,7 +47,9 @@ class MemoryStore:
         self._require_open()
         identities = {name: self._identities[name] for name in wanted.identities if name in self._identities}
         sessions = {each: self._sessions[each] for each in wanted.session_ids if each in self._sessions}
-        ids = set(wanted.accounts)
+        if wanted.open_sessions_of:
+            sessions.update((each.session_id, each) for each in self._open_sessions_of(wanted.open_sessions_of))
+        ids = {*wanted.accounts, *wanted.open_sessions_of}
         ids.update(ref.account_id for ref in identities.values())
         ids.update(session.account_id for session in sessions.values())
         kept = {at: each for at, each in self._kept.items() if each.key in wanted.kept_keys} if wanted.kept_keys else {}
@@ -76,6 +80,8 @@ class MemoryStore:
         over = self._expired(SessionStatus.CLOSED, at_ms)[:limit]
         for session in over:
             del self._sessions[session.session_id]
+        gone = {session.session_id for session in over}
+        self._requests = {key: each for key, each in self._requests.items() if each.session_id not in gone}
         return len(over)
 
     async def forget_kept(self, at_ms: int, limit: int) -> int:
@@ -111,6 +117,35 @@ class MemoryStore:
             if account_id in (None, session.account_id) and (not open_only or session.status is SessionStatus.OPEN)
         ]
         return sorted(found, key=lambda session: (-session.last_ms, session.session_id))[:limit]
+
+    async def sessions_of_host(
+        self, origin_host: str, unheard_since_ms: int, after: str = "", limit: int = 1000
+    ) -> Sequence[SessionRef]:
+        self._require_open()
+        found = [
+            SessionRef(session.account_id, session.session_id)
+            for session in self._sessions.values()
+            if session.status is SessionStatus.OPEN
+            and session.origin_host.lower() == origin_host.lower()
+            and session.last_ms < unheard_since_ms
+            and session.session_id > after
+        ]
+        return sorted(found, key=lambda ref: ref.session_id)[:limit]
+
+    async def pending_requests(self, limit: int) -> Sequence[GatewayRequest]:
+        self._require_open()
+        return _by_age(each for each in self._requests.values() if each.is_pending)[:limit]
+
+    async def note_requests(self, requests: Sequence[GatewayRequest]) -> None:
+        self._require_open()
+        for request in requests:
+            key = request.account_id, request.request_id
+            if key in self._requests:
+                self._requests[key] = request
+
+    async def session_requests(self, session_id: str) -> Sequence[GatewayRequest]:
+        self._require_open()
+        return _by_age(each for each in self._requests.values() if each.session_id == session_id)
 
     async def snapshot(self, account_id: str) -> Snapshot | None:
         self._require_open()
@@ -195,11 +230,23 @@ class MemoryStore:
         self._sessions.update((session.session_id, session) for session in write.sessions)
         self._entries.setdefault(write.account_id, []).extend(write.entries)
         self._kept.update(((write.account_id, each.key), each) for each in write.kept)
+        self._requests.update(((each.account_id, each.request_id), each) for each in write.outbox)
+
+    def _open_sessions_of(self, account_ids: Collection[str]) -> Iterable[Session]:
+        return [
+            session
+            for session in self._sessions.values()
+            if session.status is SessionStatus.OPEN and session.account_id in account_ids
+        ]
 
     def _expired(self, status: SessionStatus, at_ms: int) -> list[Session]:
         self._require_open()
         found = [each for each in self._sessions.values() if each.status is status and each.expires_ms <= at_ms]
         return sorted(found, key=lambda session: (session.expires_ms, session.session_id))
+
+
+def _by_age(requests: Iterable[GatewayRequest]) -> list[GatewayRequest]:
+    return sorted(requests, key=lambda each: (each.created_ms, each.account_id, each.request_id))
 
 
 def _merged(old: Iterable[Subscriber], new: Iterable[Subscriber]) -> tuple[Subscriber, ...]:

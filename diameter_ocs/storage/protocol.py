@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from diameter_ocs.charging.decision import Kept
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.ledger.account import Account, Subscriber
 from diameter_ocs.ledger.journal import Entry
@@ -19,6 +20,8 @@ class Wanted(Struct, frozen=True):
     session_ids: Collection[str] = ()
     accounts: Collection[str] = ()
     kept_keys: Collection[str] = ()
+    open_sessions_of: Collection[str] = ()
+    """Accounts that are wanted with all their open sessions."""
 
 
 class VersionedAccount(Struct, frozen=True):
@@ -58,6 +61,8 @@ class AccountWrite(Struct, frozen=True):
     entries: tuple[Entry, ...] = ()
     kept: tuple[Kept, ...] = ()
     """Written over what has the same key in this account."""
+    outbox: tuple[GatewayRequest, ...] = ()
+    """New requests to gateways, caused by this write."""
 
 
 class SessionRef(Struct, frozen=True):
@@ -105,7 +110,10 @@ class Store(Protocol):
         """Open sessions whose supervision ended at or before `at_ms`, oldest first."""
 
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
-        """Delete closed sessions whose `expires_ms` is at or before `at_ms`; how many were deleted."""
+        """Delete closed sessions whose `expires_ms` is at or before `at_ms`, with the requests made for them.
+
+        Returns how many sessions were deleted.
+        """
 
     async def forget_kept(self, at_ms: int, limit: int) -> int:
         """Delete what was kept until `at_ms` or earlier; how many were deleted."""
@@ -123,6 +131,23 @@ class Store(Protocol):
         self, *, account_id: str | None = None, open_only: bool = True, limit: int = 1000
     ) -> Sequence[Session]:
         """Sessions by last activity, newest first."""
+
+    async def sessions_of_host(
+        self, origin_host: str, unheard_since_ms: int, after: str = "", limit: int = 1000
+    ) -> Sequence[SessionRef]:
+        """Open sessions whose last request came from this Origin-Host, in any case of letters, before a moment.
+
+        By session_id in ascending order behind `after`. Reads every open session.
+        """
+
+    async def pending_requests(self, limit: int) -> Sequence[GatewayRequest]:
+        """Requests to gateways with which something is left to do, the oldest first."""
+
+    async def note_requests(self, requests: Sequence[GatewayRequest]) -> None:
+        """Write how far requests are; those that are forgotten meanwhile stay so."""
+
+    async def session_requests(self, session_id: str) -> Sequence[GatewayRequest]:
+        """Requests made for one session, the oldest first."""
 
     async def snapshot(self, account_id: str) -> Snapshot | None:
         """Account, all its open sessions and its whole journal, all as of one moment: for the audit."""

@@ -10,11 +10,16 @@ from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder, Encoder
 
 from diameter_ocs.charging.decide import ENTRY_KIND
+from diameter_ocs.charging.outbox import GatewayRequest, RequestKind, RequestState
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.errors import StoreCorrupt
 from diameter_ocs.ledger.account import Account, Subscriber
 from diameter_ocs.ledger.journal import Entry, Posting
 from diameter_ocs.values.identity import Identity, IdentityKind, SubscriberRef
+
+RequestRow = tuple[str, str, str, str, str, int, int | None, int | None, str, int, int, int]
+"""account_id, request_id, session_id, kind, cause, created_ms, rating_group, service_identifier, state, tries,
+result_code, is_pending"""
 
 T = TypeVar("T")
 
@@ -76,6 +81,34 @@ def entry_of(row: EntryRow) -> Entry:
         None if outcome is None else Raw(outcome),
         reason,
         fingerprint,
+    )
+
+
+def request_row(request: GatewayRequest) -> RequestRow:
+    return (
+        request.account_id,
+        request.request_id,
+        request.session_id,
+        request.kind.value,
+        request.cause,
+        request.created_ms,
+        request.rating_group,
+        request.service_identifier,
+        request.state.value,
+        request.tries,
+        request.result_code,
+        int(request.is_pending),
+    )
+
+
+def request_of(row: RequestRow) -> GatewayRequest:
+    account_id, request_id, session_id, kind, cause, created_ms, group, service, state, tries, code, _ = row
+    try:
+        what, progress = RequestKind(kind), RequestState(state)
+    except ValueError as error:
+        raise StoreCorrupt(f"the database holds request {request_id} of account {account_id}: {error}") from None
+    return GatewayRequest(
+        account_id, request_id, session_id, what, cause, created_ms, group, service, progress, tries, code
     )
 
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.errors import StoreUnavailable
 from diameter_ocs.ledger.journal import Entry
@@ -114,6 +115,20 @@ class SqliteStore:
         self, *, account_id: str | None = None, open_only: bool = True, limit: int = 1000
     ) -> Sequence[Session]:
         return await self._reader.run(read.sessions, account_id, open_only, limit)
+
+    async def sessions_of_host(
+        self, origin_host: str, unheard_since_ms: int, after: str = "", limit: int = 1000
+    ) -> Sequence[SessionRef]:
+        return await self._reader.run(read.sessions_of_host, origin_host, unheard_since_ms, after, limit)
+
+    async def pending_requests(self, limit: int) -> Sequence[GatewayRequest]:
+        return await self._reader.run(read.pending_requests, limit)
+
+    async def note_requests(self, requests: Sequence[GatewayRequest]) -> None:
+        await self._writer.run(write.note_requests, requests)
+
+    async def session_requests(self, session_id: str) -> Sequence[GatewayRequest]:
+        return await self._reader.run(read.session_requests, session_id)
 
     async def snapshot(self, account_id: str) -> Snapshot | None:
         return await self._reader.run(read.snapshot, account_id)

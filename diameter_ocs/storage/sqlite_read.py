@@ -9,6 +9,7 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from diameter_ocs.charging.decision import Kept
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.ledger.account import Subscriber
 from diameter_ocs.ledger.journal import Entry
@@ -20,6 +21,7 @@ from diameter_ocs.storage.records import (
     decode_subscriber,
     entry_of,
     named,
+    request_of,
 )
 
 BETWEEN_RECORDS = "\x1e"
@@ -27,6 +29,11 @@ BETWEEN_RECORDS = "\x1e"
 
 ENTRY_COLUMNS = (
     "account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint, postings, outcome, reason"
+)
+
+REQUEST_COLUMNS = (
+    "account_id, request_id, session_id, kind, cause, created_ms, rating_group, service_identifier, state, tries,"
+    " result_code, is_pending"
 )
 
 
@@ -53,7 +60,9 @@ def load(db: sqlite3.Connection, wanted: Wanted) -> Loaded:
     with _one_moment(db):
         identities = dict(_named_subscribers(db, [(kind.value, value) for kind, value in wanted.identities]))
         sessions = _sessions_by_id(db, wanted.session_ids)
-        ids = set(wanted.accounts)
+        if wanted.open_sessions_of:
+            sessions.update(_open_sessions(db, wanted.open_sessions_of))
+        ids = {*wanted.accounts, *wanted.open_sessions_of}
         ids.update(ref.account_id for ref in identities.values())
         ids.update(session.account_id for session in sessions.values())
         accounts = _accounts(db, ids)
@@ -83,6 +92,12 @@ def _named_subscribers(db: sqlite3.Connection, names: list[tuple[str, str]]) -> 
 def _sessions_by_id(db: sqlite3.Connection, session_ids: Collection[str]) -> dict[str, Session]:
     rest = "json_each(?) AS wanted CROSS JOIN sessions ON session_id = wanted.value"
     found = map(decode_session, _records(db, "state", rest, session_ids))
+    return {session.session_id: session for session in found}
+
+
+def _open_sessions(db: sqlite3.Connection, account_ids: Collection[str]) -> dict[str, Session]:
+    rest = "json_each(?) AS wanted CROSS JOIN sessions ON account_id = wanted.value AND status = 'open'"
+    found = map(decode_session, _records(db, "state", rest, account_ids))
     return {session.session_id: session for session in found}
 
 
@@ -149,6 +164,32 @@ def sessions(db: sqlite3.Connection, account_id: str | None, open_only: bool, li
     sql = f"SELECT state FROM sessions WHERE {where} ORDER BY last_ms DESC, session_id LIMIT :limit"  # noqa: S608
     rows = db.execute(sql, {"account_id": account_id, "limit": limit}).fetchall()
     return [decode_session(state) for (state,) in rows]
+
+
+def sessions_of_host(
+    db: sqlite3.Connection, origin_host: str, unheard_since_ms: int, after: str, limit: int
+) -> list[SessionRef]:
+    """See Store.sessions_of_host."""
+    sql = (
+        "SELECT account_id, session_id FROM sessions WHERE status = 'open' AND last_ms < ?"
+        " AND lower(state ->> 'origin_host') = lower(?) AND session_id > ? ORDER BY session_id LIMIT ?"
+    )
+    rows = db.execute(sql, (unheard_since_ms, origin_host, after, limit)).fetchall()
+    return [SessionRef(account_id, session_id) for account_id, session_id in rows]
+
+
+def pending_requests(db: sqlite3.Connection, limit: int) -> list[GatewayRequest]:
+    """See Store.pending_requests."""
+    order = "ORDER BY created_ms, account_id, request_id LIMIT ?"
+    sql = f"SELECT {REQUEST_COLUMNS} FROM gateway_requests WHERE is_pending = 1 {order}"  # noqa: S608
+    return list(map(request_of, db.execute(sql, (limit,)).fetchall()))
+
+
+def session_requests(db: sqlite3.Connection, session_id: str) -> list[GatewayRequest]:
+    """See Store.session_requests."""
+    order = "ORDER BY created_ms, account_id, request_id"
+    sql = f"SELECT {REQUEST_COLUMNS} FROM gateway_requests WHERE session_id = ? {order}"  # noqa: S608
+    return list(map(request_of, db.execute(sql, (session_id,)).fetchall()))
 
 
 def snapshot(db: sqlite3.Connection, account_id: str) -> Snapshot | None:

@@ -12,10 +12,11 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.json import encode
 
+from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Session, SessionStatus
 from diameter_ocs.errors import StoreError
 from diameter_ocs.storage.protocol import AccountWrite
-from diameter_ocs.storage.records import encode_state, entry_row
+from diameter_ocs.storage.records import encode_state, entry_row, request_row
 
 Row = tuple[Any, ...]
 
@@ -71,6 +72,17 @@ WRITE_KEPT = Statement(
     " fingerprint = excluded.fingerprint, outcome = excluded.outcome, expires_ms = excluded.expires_ms",
     "(?, ?, ?, ?, ?)",
 )
+CREATE_REQUEST = Statement(
+    "INSERT INTO gateway_requests (account_id, request_id, session_id, kind, cause, created_ms, rating_group,"
+    " service_identifier, state, tries, result_code, is_pending) VALUES {rows}",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+)
+NOTE_REQUEST = Statement(
+    "UPDATE gateway_requests SET state = new.column3, tries = new.column4, result_code = new.column5,"
+    " is_pending = new.column6 FROM (VALUES {rows}) AS new"
+    " WHERE gateway_requests.account_id = new.column1 AND gateway_requests.request_id = new.column2",
+    "(?, ?, ?, ?, ?, ?)",
+)
 _INSERT_SESSION = (
     "INSERT INTO sessions (session_id, account_id, status, due_ms, expires_ms, last_ms, state) VALUES {rows}"
     " ON CONFLICT (session_id) DO UPDATE SET "
@@ -103,6 +115,7 @@ class Rows(Struct):
     closed_sessions: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
     kept: list[Row] = field(default_factory=list)
+    requests: list[Row] = field(default_factory=list)
 
 
 def rows_of(writes: Iterable[AccountWrite]) -> Rows:
@@ -121,6 +134,8 @@ def rows_of(writes: Iterable[AccountWrite]) -> Rows:
         for kept in write.kept:
             content = str(kept.content, "utf-8")
             rows.kept.append((kept.key, write.account_id, kept.fingerprint, content, kept.expires_ms))
+        for request in write.outbox:
+            rows.requests.append(request_row(request))
     return rows
 
 
@@ -173,6 +188,7 @@ def _write(db: sqlite3.Connection, rows: Rows) -> bool:
         and WRITE_SESSION.run(db, rows.closed_sessions) == len(rows.closed_sessions)
         and CREATE_ENTRY.run(db, rows.entries) == len(rows.entries)
         and WRITE_KEPT.run(db, rows.kept) == len(rows.kept)
+        and (not rows.requests or CREATE_REQUEST.run(db, rows.requests) == len(rows.requests))
     )
 
 
@@ -230,12 +246,26 @@ def _json(values: list[Any]) -> str:
 
 
 def forget_sessions(db: sqlite3.Connection, at_ms: int, limit: int) -> int:
-    """Delete closed sessions whose time is over."""
+    """Delete closed sessions whose time is over, with the requests made for them; how many sessions."""
+    db.execute("BEGIN IMMEDIATE")
     sql = (
         "DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM sessions"
-        " WHERE status = 'closed' AND due_ms <= ? ORDER BY due_ms LIMIT ?)"
+        " WHERE status = 'closed' AND due_ms <= ? ORDER BY due_ms LIMIT ?) RETURNING session_id"
     )
-    return db.execute(sql, (at_ms, limit)).rowcount
+    gone = [session_id for (session_id,) in db.execute(sql, (at_ms, limit)).fetchall()]
+    if gone:
+        sql = "DELETE FROM gateway_requests WHERE session_id IN (SELECT value FROM json_each(?))"
+        db.execute(sql, (_json(gone),))
+    db.execute("COMMIT")
+    return len(gone)
+
+
+def note_requests(db: sqlite3.Connection, requests: Sequence[GatewayRequest]) -> None:
+    """See Store.note_requests."""
+    rows = [request_row(request) for request in requests]
+    db.execute("BEGIN IMMEDIATE")
+    NOTE_REQUEST.run(db, [(row[0], row[1], *row[8:]) for row in rows])
+    db.execute("COMMIT")
 
 
 def forget_kept(db: sqlite3.Connection, at_ms: int, limit: int) -> int:

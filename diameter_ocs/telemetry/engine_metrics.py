@@ -11,6 +11,9 @@ from diameter_ocs.telemetry.labels import NO_RATING_GROUP, LabelBound
 REFUSALS = ("queue_full", "deadline", "stopping", "store", "conflict", "internal")
 """Reasons that always have a series, so that an alert sees the first one."""
 
+GIVEN_UP = ("session_expired", "session_aborted")
+"""Entries that close a session without a last report."""
+
 
 class EngineMetrics:
     """See engine.observer.EngineObserver for what each call means."""
@@ -36,7 +39,7 @@ class EngineMetrics:
         self._accounts_written += accounts
 
     def journaled(self, entry: Entry) -> None:
-        if entry.kind == "session_expired":
+        if entry.kind in GIVEN_UP:
             self._leaked_units += sum(each.units for each in entry.postings if each.action is Action.RELEASE)
         units = self._units
         for posting in entry.postings:

@@ -24,6 +24,7 @@ class StateMetrics:
         self._sources = sources
         self._peers = LabelBound()
         self._groups = LabelBound()
+        self._results = LabelBound()
 
     def collect(self) -> Iterator[Metric]:
         yield from self._engine()
@@ -31,6 +32,7 @@ class StateMetrics:
         yield self._reserved()
         yield from self._peer_states()
         yield from self._sweeper()
+        yield from self._requests()
         yield from self._store()
 
     def _engine(self) -> Iterator[Metric]:
@@ -89,6 +91,25 @@ class StateMetrics:
             "When the last whole sweep ended, seconds since 1970 UTC; 0 before the first.",
             value=sweeper.last_run_ms / MS_PER_SECOND,
         )
+
+    def _requests(self) -> Iterator[Metric]:
+        requests = self._sources.requests
+        if requests is None:
+            return
+        yield GaugeMetricFamily(
+            "ocs_server_requests_waiting", "Requests to gateways that are not finished.", value=requests.waiting
+        )
+        totals: Counter[tuple[str, str]] = Counter()
+        for (kind, result), count in requests.results.items():
+            totals[kind, self._results.label(result)] += count
+        family = CounterMetricFamily(
+            "ocs_server_requests",
+            "Requests to gateways, by Result-Code of the answer and by how they ended.",
+            labels=("kind", "result"),
+        )
+        for labels, count in totals.items():
+            family.add_metric(labels, count)
+        yield family
 
     def _store(self) -> Iterator[Metric]:
         if totals := _read(self._sources.store_totals):

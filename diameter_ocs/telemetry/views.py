@@ -58,6 +58,18 @@ class SweeperView(Protocol):
         """When the last whole sweep ended, milliseconds since 1970 UTC; 0 before the first."""
 
 
+class RequestsView(Protocol):
+    """Who asks gateways."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are not finished."""
+
+    @property
+    def results(self) -> Mapping[tuple[str, str], int]:
+        """(kind, result) -> requests."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Sources:
     """Where each gauge is read; what is not bound has no series.
@@ -77,5 +89,6 @@ class Sources:
     peers: Callable[[], Iterable[PeerView]] | None = None
     refused_peers: Callable[[], Iterable[Any]] | None = None
     sweeper: SweeperView | None = None
+    requests: RequestsView | None = None
     store_totals: Callable[[], StoreTotals | None] | None = None
     database_bytes: Callable[[], int | None] | None = None

@@ -69,6 +69,7 @@ RESULT_CODE_OF_ERROR: dict[type[errors.OcsError], ResultCode] = {
     errors.ElectionLost: ResultCode.ELECTION_LOST,
     errors.UnableToComply: ResultCode.UNABLE_TO_COMPLY,
     errors.ServiceContextUnknown: ResultCode.RATING_FAILED,
+    errors.TooBusy: ResultCode.TOO_BUSY,
 }
 
 RESULT_CODE_OF_VERDICT: dict[Verdict, ResultCode] = {

@@ -3,12 +3,13 @@
 from msgspec import structs
 
 from diameter_ocs.charging.decide import expire_session
-from diameter_ocs.charging.request import FinalUnitAction, RequestType, ServiceCredit, ServiceUnits
+from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import spend_key
 from diameter_ocs.ledger.journal import Action
+from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 from tests.support.charging import AT_MS, MB, Line, ask, catalogue, money, octets, report, request
@@ -284,12 +285,22 @@ def test_usage_of_a_barred_group_is_debited():
     assert line.bucket("data").remaining == 95 * MB
 
 
-def test_the_same_group_twice_in_one_request_is_done_in_order():
+def test_a_group_that_comes_twice_in_one_request_is_debited_twice_and_granted_once():
     line = Line(octets(100 * MB))
     line.initial(ask())
     first, second = line.update(1, report(used=MB), report(used=2 * MB)).outcome.credits
-    assert (first.granted, second.granted) == (10 * MB, 10 * MB)
+    assert (first.granted, second.granted, second.verdict) == (10 * MB, None, Verdict.SUCCESS)
     assert (line.bucket("data").remaining, line.bucket("data").reserved) == (97 * MB, 10 * MB)
+    line.terminate(2, report(used=0, more=False))
+    assert (line.bucket("data").remaining, line.bucket("data").reserved) == (97 * MB, 0)
+
+
+def test_money_of_a_group_that_comes_twice_is_priced_on_one_running_total():
+    line = Line(money(1_000_000))
+    line.initial(ask())
+    line.update(1, report(used=MB // 2), report(used=MB // 2))
+    line.terminate(2)
+    assert line.bucket("money").remaining == 980_000
 
 
 # Low balances ---------------------------------------------------------------------------------------

@@ -106,6 +106,8 @@ def test_every_mistake_is_listed(ocs):
 def test_a_wrong_catalogue_is_a_mistake_of_the_configuration(ocs, tmp_path):
     (tmp_path / "catalogue" / "demo.toml").write_text("version = 1\n")
     assert "demo.toml" in ocs.refused("config", "check")
+    (tmp_path / "catalogue" / "demo.toml").write_bytes(b"\xff\xfe")
+    assert "is not UTF-8 text" in ocs.refused("config", "check")
 
 
 def test_a_file_that_is_not_there_is_said(ocs):

@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from diameter_ocs.charging.decision import Kept
+from diameter_ocs.charging.outbox import GatewayRequest, RequestKind, RequestState
 from diameter_ocs.charging.request import RequestType
 from diameter_ocs.charging.session import Answer, Session, SessionStatus
 from diameter_ocs.errors import StoreError, StoreUnavailable
@@ -479,3 +481,79 @@ async def test_what_is_over_is_forgotten_page_by_page(store: Store) -> None:
     assert await store.forget_kept(1003, 3) == 0
     loaded = await store.load(Wanted(kept_keys=[f"event {n} s" for n in range(5)]))
     assert [key for _, key in loaded.kept] == ["event 4 s"]
+
+
+# requests to gateways -----------------------------------------------------------------------------
+
+
+def asked(account_id: str, request_id: str, session_id: str, created_ms: int = 10, **more: object) -> GatewayRequest:
+    return GatewayRequest(account_id, request_id, session_id, RequestKind.REAUTHORIZE, "top-up", created_ms, **more)  # type: ignore[arg-type]
+
+
+async def test_open_sessions_of_an_account_are_loaded(store: Store) -> None:
+    await with_accounts(store, "acc-1", "acc-2")
+    await put_sessions(store, "acc-1", session("a", "acc-1"), session("b", "acc-1"))
+    await put_sessions(store, "acc-1", session("b", "acc-1", status=CLOSED))
+    await put_sessions(store, "acc-2", session("c", "acc-2"))
+    loaded = await store.load(Wanted(open_sessions_of=["acc-1", "ghost"]))
+    assert set(loaded.sessions) == {"a"}
+    assert set(loaded.accounts) == {"acc-1"}
+
+
+async def test_requests_are_written_with_their_cause_or_not_at_all(store: Store) -> None:
+    await with_accounts(store, "acc-1", "acc-2")
+    late = asked("acc-1", "2-0", "s", 20, rating_group=0, service_identifier=7)
+    early = asked("acc-1", "2-1", "t", 10)
+    current = AccountWrite("acc-1", 1, account("acc-1"), outbox=(late, early))
+    stale = AccountWrite("acc-2", 9, account("acc-2"), outbox=(asked("acc-2", "2-0", "u"),))
+    assert await store.commit([current, stale]) == {"acc-2"}
+    assert list(await store.pending_requests(10)) == [early, late]
+    assert list(await store.pending_requests(1)) == [early]
+    assert list(await store.session_requests("s")) == [late]
+    assert list(await store.session_requests("u")) == []
+
+
+async def test_the_progress_of_requests_is_noted(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    rows = tuple(asked("acc-1", f"2-{number}", "s", number) for number in range(70))
+    await store.commit([AccountWrite("acc-1", 1, account("acc-1"), outbox=rows)])
+    sent = replace(rows[1], state=RequestState.SENT, tries=1)
+    done = [replace(row, state=RequestState.ANSWERED, tries=2, result_code=2002) for row in rows[2:]]
+    await store.note_requests([sent, *done, asked("ghost", "1-0", "s")])
+    await store.note_requests([])
+    assert list(await store.pending_requests(100)) == [rows[0], sent]
+    assert list(await store.session_requests("s")) == [rows[0], sent, *done]
+    assert await version(store, "acc-1") == 2
+
+
+async def test_requests_are_forgotten_with_their_session(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    await put_sessions(store, "acc-1", session("s", "acc-1", expires_ms=100, status=CLOSED), session("t", "acc-1"))
+    held = (await store.load(Wanted(accounts=["acc-1"]))).accounts["acc-1"]
+    rows = (asked("acc-1", "2-0", "s"), asked("acc-1", "2-1", "t"))
+    await store.commit([AccountWrite("acc-1", held.version, held.account, outbox=rows)])
+    assert await store.forget_sessions(100, 10) == 1
+    assert list(await store.pending_requests(10)) == [rows[1]]
+
+
+async def test_requests_survive_closing_and_opening(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    row = asked("acc-1", "2-0", "s")
+    await store.commit([AccountWrite("acc-1", 1, account("acc-1"), outbox=(row,))])
+    await store.close()
+    await store.open()
+    assert list(await store.pending_requests(10)) == [row]
+
+
+async def test_sessions_of_a_host_that_were_not_heard_of_since(store: Store) -> None:
+    await with_accounts(store, "acc-1", "acc-2")
+    other = replace(session("other", "acc-1", last_ms=10), origin_host="pgw02.example.net")
+    gone = session("gone", "acc-1", last_ms=10, status=CLOSED)
+    await put_sessions(store, "acc-1", session("b", "acc-1", last_ms=10), session("new", "acc-1", last_ms=50), other)
+    await put_sessions(store, "acc-1", gone)
+    await put_sessions(store, "acc-2", session("a", "acc-2", last_ms=49))
+    both = [SessionRef("acc-2", "a"), SessionRef("acc-1", "b")]
+    assert list(await store.sessions_of_host("PGW.example.net", 50)) == both
+    assert list(await store.sessions_of_host("pgw.example.net", 50, limit=1)) == both[:1]
+    assert list(await store.sessions_of_host("pgw.example.net", 50, after="a")) == both[1:]
+    assert list(await store.sessions_of_host("pgw", 50)) == []

@@ -29,6 +29,7 @@ def test_only_one_demo_at_a_time(tmp_path):
 
 
 def test_fresh_forgets_the_database(tmp_path):
+    DemoFolder(tmp_path).close()
     (tmp_path / "ocs.db").write_text("old")
     DemoFolder(tmp_path).close()
     assert (tmp_path / "ocs.db").exists()
@@ -57,3 +58,12 @@ def test_keys_are_set_in_their_section_only():
     assert set_key(text, "b", "listen", "3") == "[a]\n#listen = 1\n[b]\nlisten = 3\n"
     with pytest.raises(ConfigurationError):
         set_key(text, "c", "listen", "3")
+
+
+@pytest.mark.parametrize("name", ["ocs.toml", "ocs.db"])
+def test_what_no_demo_made_is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(ConfigurationError, match=f"holds {name}, made by no demo; name another folder"):
+        DemoFolder(tmp_path, fresh=True)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "precious"

@@ -107,6 +107,18 @@ async def test_the_first_known_identity_counts(engine):
     assert (await engine.execute(asked)).verdict is Verdict.SUCCESS
 
 
+async def test_a_preferred_identity_counts_also_when_only_another_one_is_in_memory(engine, store):
+    await open_account(engine, 2, octets(100 * MB))
+    other = engine_on(store)
+    await other.start()
+    await open_account(other, 1, octets(100 * MB))
+    await other.stop()
+    asked = structs.replace(initial(), identities=(msisdn(1), msisdn(2)))
+    await engine.execute(asked)
+    await engine.execute(update(1, 3 * MB))
+    assert (await remaining(store, "acc-1")).remaining == 97 * MB
+
+
 async def test_updates_need_no_identity(engine):
     await open_account(engine, 1, octets(100 * MB))
     await engine.execute(initial())
@@ -270,6 +282,18 @@ async def test_a_change_by_somebody_else_is_decided_again(engine, store, counts)
     assert counts.again >= 1
 
 
+async def test_a_subscriber_whom_somebody_else_added_to_an_account_in_memory_is_served(engine, store):
+    await open_account(engine, 1, octets(100 * MB))
+    await engine.execute(initial())
+    other = engine_on(store)
+    await other.start()
+    await other.execute(AddSubscriber("acc-1", NewSubscriber("sub-new", (msisdn(5),), "standard")))
+    await other.stop()
+    asked = structs.replace(initial(session=2), identities=(msisdn(5),))
+    assert (await engine.execute(asked)).verdict is Verdict.SUCCESS
+    assert {each.subscriber_id for each in await store.sessions()} == {"sub-1", "sub-new"}
+
+
 async def test_a_refusal_is_not_given_on_stale_knowledge(engine, store):
     """Nothing is written for a refused CCR-Initial, yet the version is checked."""
     await open_account(engine, 1, octets(10 * MB), offer="bundle")
@@ -318,6 +342,15 @@ async def test_a_stumble_of_the_engine_refuses_what_it_met_and_the_engine_goes_o
     assert (await remaining(store)).remaining == 97 * MB
 
 
+async def test_an_observer_that_fails_costs_no_answer_and_does_not_stop_the_engine(engine, store, counts, monkeypatch):
+    await open_account(engine, 1, octets(100 * MB))
+    with monkeypatch.context() as broken:
+        broken.setattr(counts, "batch_committed", lambda *_: 1 / 0)
+        assert (await engine.execute(initial())).verdict is Verdict.SUCCESS
+    assert (await engine.execute(update(1, 3 * MB))).verdict is Verdict.SUCCESS
+    assert (await remaining(store)).remaining == 97 * MB
+
+
 async def test_a_receiver_that_fails_does_not_stop_the_others(engine):
     await open_account(engine, 1, octets(100 * MB))
 
@@ -356,6 +389,22 @@ async def test_what_waits_too_long_is_refused_and_not_charged(engine, store, clo
     store.gate.set()
     await until(lambda: first)
     assert (await remaining(store, "acc-2")).reserved == 0
+
+
+async def test_what_could_only_be_answered_too_late_is_not_decided(engine, store, clock, counts):
+    await open_account(engine, 1, octets(100 * MB))
+    store.gate.clear()
+    store.waiting.clear()
+    slow = collect(engine, [initial()])
+    await store.waiting.wait()
+    clock.seconds += 0.8
+    store.gate.set()
+    await until(lambda: slow)
+    late, in_time = (collect(engine, [update(n, 3 * MB)], clock.seconds + left) for n, left in ((1, 1.5), (2, 1.7)))
+    await until(lambda: late and in_time)
+    assert [late[0].verdict, in_time[0].verdict] == [Verdict.TOO_BUSY, Verdict.SUCCESS]
+    assert counts.refusals == {"deadline": 1}
+    assert (await remaining(store)).remaining == 97 * MB
 
 
 async def test_stopping_finishes_what_was_taken_and_refuses_the_rest(store):

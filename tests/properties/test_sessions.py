@@ -3,7 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diameter_ocs.charging.decide import expire_session
+from diameter_ocs.charging.commands import AbortSession
+from diameter_ocs.charging.decide import abort_session, expire_session
+from diameter_ocs.charging.decision import Decision
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import Silence
 from diameter_ocs.charging.session import SessionStatus
@@ -12,15 +14,62 @@ from diameter_ocs.ledger.audit import audit_account
 from diameter_ocs.ledger.book import Book, spend_key
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.values.units import UnitType
-from tests.support.charging import AT_MS, MB, Line, ask, money, octets, report, request
+from tests.support.charging import AT_MS, CATALOGUE_TEXT, MB, Line, ask, money, octets, report, request
+
+TUNED_OFFER = """
+[quota.tuned]
+extends = "standard"
+first_default = "2 MB"
+first_maximum = "5 MB"
+session_cap = "30 MB"
+pace = "60 s"
+threshold_percent = 0
+threshold = "3 MB"
+triggers = [4]
+[final.portal]
+action = "redirect"
+address = "https://topup.example.net/{token}"
+validity = "10 min"
+[final.walled]
+action = "restrict"
+filter_ids = ["portal-only"]
+afterwards = "refuse"
+[offers.tuned]
+default_rating_group = 10
+final = "portal"
+[offers.tuned.answers]
+remaining_balance = true
+cost_information = true
+[[offers.tuned.groups]]
+rating_groups = [10]
+price = "0.02"
+per = "1 MB"
+quota = "tuned"
+[[offers.tuned.groups]]
+rating_groups = [20]
+prices = [{from = "08:00", to = "15:00", price = "0.01"}, {from = "15:00", to = "08:00", price = "0.03"}]
+per = "1 MB"
+quota = "standard"
+final = "walled"
+[[offers.tuned.groups]]
+rating_groups = [30]
+treatment = "free"
+quota = "tuned"
+[[offers.tuned.groups]]
+rating_groups = [40]
+treatment = "not controlled"
+quota = "tuned"
+"""
+"""Final units that redirect and restrict, and every way to tune a quota."""
 
 groups = st.sampled_from((None, 10, 10, 20, 30, 40, 99))
 amounts = st.one_of(st.none(), st.integers(0, 60 * MB))
 wishes = st.one_of(st.none(), st.builds(ServiceUnits, amounts))
-reports = st.lists(st.builds(ServiceUnits, amounts), max_size=2).map(tuple)
+sides = st.sampled_from((None, None, 0, 1, 2))
+reports = st.lists(st.builds(ServiceUnits, amounts, side=sides), max_size=2).map(tuple)
 credits_asked = st.builds(ServiceCredit, groups, st.just(()), wishes, reports, st.one_of(st.none(), st.integers(0, 9)))
 moves = st.tuples(
-    st.sampled_from(("I", "U", "U", "U", "T", "X")),
+    st.sampled_from(("I", "U", "U", "U", "T", "X", "A")),
     st.integers(0, 2),
     st.integers(0, 6),
     st.lists(credits_asked, max_size=3),
@@ -38,7 +87,7 @@ buckets = st.builds(
 
 def with_journal(wallet: tuple[Bucket, ...], offer: str, silence: Silence) -> Line:
     """A line whose first entry says where its buckets came from."""
-    line = Line(offer=offer, silence=silence)
+    line = Line(offer=offer, text=CATALOGUE_TEXT + TUNED_OFFER, silence=silence)
     book = Book(line.account)
     for bucket in wallet:
         book.add(bucket)
@@ -66,7 +115,7 @@ def check_books(line: Line) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(buckets, max_size=4),
-    st.sampled_from(("standard", "bundle")),
+    st.sampled_from(("standard", "bundle", "tuned")),
     st.sampled_from(Silence),
     st.lists(moves, max_size=15),
 )
@@ -81,6 +130,8 @@ def test_books_balance_after_any_sequence_of_requests(wallet, offer, silence, se
         session_id = f"s;1;{session}"
         if kind == "X":
             expire(line, session_id)
+        elif kind == "A":
+            abort(line, session_id, is_silent=number % 2 == 0)
         else:
             types = {"I": RequestType.INITIAL, "U": RequestType.UPDATE, "T": RequestType.TERMINATION}
             sent = request(types[kind], number, *asked, session_id=session_id)
@@ -97,9 +148,22 @@ def expire(line: Line, session_id: str) -> None:
         return
     offer = line.terms.catalogue.offers[line.subscriber.offer]
     line.at_ms = max(line.at_ms, session.expires_ms)
-    decision = expire_session(line.account, session, offer, line.terms.rules, line.at_ms)
+    take(line, expire_session(line.account, session, offer, line.terms.rules, line.at_ms))
+
+
+def abort(line: Line, session_id: str, *, is_silent: bool) -> None:
+    session = line.sessions.get(session_id)
+    if session is None:
+        return
+    offer = line.terms.catalogue.offers[line.subscriber.offer]
+    command = AbortSession("acc-1", session_id, "gone", is_silent)
+    take(line, abort_session(command, line.account, session, offer, line.terms.rules, line.at_ms))
+
+
+def take(line: Line, decision: Decision) -> None:
     if decision.account is not None:
-        line.account, line.sessions[session_id] = decision.account, decision.session
+        assert decision.session is not None
+        line.account, line.sessions[decision.session.session_id] = decision.account, decision.session
         line.entries.append(decision.entry)
 
 
@@ -110,6 +174,7 @@ def check_grants(line: Line, decision, overdrawn) -> None:
         if not used_beyond and bucket.bucket_id not in overdrawn:
             assert bucket.available >= 0
     for credit in decision.outcome.credits:
+        assert credit.final is None or credit.granted or (credit.final and credit.validity_seconds > 0)
         assert credit.granted is None or credit.granted > 0
         assert credit.granted is None or credit.validity_seconds > 0
         assert credit.threshold is None or 0 < credit.threshold <= credit.granted

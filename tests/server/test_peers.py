@@ -151,6 +151,37 @@ async def test_a_crashed_peer_gets_back_in_once_its_old_socket_is_gone() -> None
             assert code_of(await again.ask(again.ccr())) == 2001
 
 
+async def test_who_asks_for_it_is_told_of_a_peer_that_opens_and_of_one_that_lost_its_sessions() -> None:
+    opened, restarted = [], []
+    async with diameter_port() as port:
+        port.peers.on_opened = opened.append
+        port.peers.on_restarted = lambda host, at_ms: restarted.append((host, at_ms > 0))
+        for state in (0, 10, 0, 10, 11, 9):
+            connection = await port.open_peer(replace(GATEWAY, origin_state_id=state))
+            await connection.close()
+            await port.until_state("closed")
+    assert opened == [GATEWAY.origin_host] * 6
+    assert restarted == [(GATEWAY.origin_host, True)]
+
+
+async def test_routes_to_a_gateway_are_its_own_connection_then_those_of_its_realm_then_relays() -> None:
+    agent = replace(
+        GATEWAY,
+        origin_host="dra.epc.example.org",
+        origin_realm="agents.example.org",
+        applications=frozenset({0xFFFFFFFF}),
+    )
+    other = replace(GATEWAY, origin_host="smf.epc.example.org")
+    async with diameter_port() as port:
+        routes = port.peers.routes_to
+        assert routes("pgw.example.org", "example.org") == []
+        async with await port.open_peer(agent), await port.open_peer(), await port.open_peer(other):
+            names = [each.origin_host for each in routes("PGW.example.org", "Example.org")]
+            assert names == ["pgw.example.org", "smf.epc.example.org", "dra.epc.example.org"]
+            names = [each.origin_host for each in routes("gone.example.net", "example.net")]
+            assert names == ["dra.epc.example.org"]
+
+
 async def test_a_rise_of_origin_state_id_is_logged() -> None:
     async with diameter_port() as port:
         before = await port.open_peer(replace(GATEWAY, origin_state_id=10))

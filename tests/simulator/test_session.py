@@ -10,6 +10,7 @@ from diameter_ocs.charging.request import ReportingReason, RequestType
 from diameter_ocs.simulator.credit import Answer, GroupAnswer, Report, Request, Subscriber, TerminationCause, total
 from diameter_ocs.simulator.group import GroupPhase, Habits
 from diameter_ocs.simulator.session import GatewaySession, Phase
+from diameter_ocs.wire.result_code import ResultCode
 
 ALICE = Subscriber("99955500101", "001010000000101")
 SERVER = "ocs01.example.org"
@@ -334,6 +335,16 @@ def test_answers_to_nothing_are_ignored() -> None:
     session = opened(grant())
     session.answer(Answer("pgw;1;1;gy", 2, 77, 2001), 1.0)
     assert (session.ignored_answers, session.phase) == (1, Phase.OPEN)
+
+
+def test_a_group_without_credit_is_asked_for_again_and_a_barred_one_is_not() -> None:
+    codes = {10: ResultCode.CREDIT_LIMIT_REACHED, 20: ResultCode.END_USER_SERVICE_DENIED}
+    session = opened(*(GroupAnswer(group, code) for group, code in codes.items()), grant(group=30))
+    assert session.reauthorise(20) is False
+    assert session.reauthorise(None) is True
+    (update,) = session.requests(1.0)
+    asked = {report.rating_group: (report.asks, report.used) for report in update.reports}
+    assert asked == {10: (True, None), 30: (True, 0)}
 
 
 def test_nothing_can_be_reauthorised_after_the_end() -> None:

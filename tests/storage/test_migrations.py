@@ -4,10 +4,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from diameter_ocs.charging.outbox import GatewayRequest, RequestKind
 from diameter_ocs.errors import SchemaTooNew, StoreCorrupt, StoreError
 from diameter_ocs.storage.migrations import Migration, packaged_migrations, split_statements
 from diameter_ocs.storage.sqlite import SqliteStore
+from tests.support.stores import creation
 
 NEXT = packaged_migrations()[-1].number + 1
 EXTRA = Migration(
@@ -76,3 +79,20 @@ def test_a_trigger_is_one_statement() -> None:
     trigger = "CREATE TRIGGER x BEFORE DELETE ON t\nBEGIN\n    SELECT raise(ABORT, 'a;b');\nEND;\n"
     text = "-- why\nCREATE TABLE t (n);\n\n" + trigger
     assert [each.strip().splitlines()[-1] for each in split_statements(text)] == ["CREATE TABLE t (n);", "END;"]
+
+
+async def test_a_database_of_the_first_release_is_brought_up_to_date(path: Path) -> None:
+    """Its records stay as they are, and requests to gateways can be written beside them."""
+    first = packaged_migrations()[:1]
+    await open_with(path, first)
+    before = rows(path, "SELECT count(*) FROM schema_migrations")
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        request = GatewayRequest("acc-1", "1-0", "s", RequestKind.ABORT, "fraud", 5)
+        assert await store.commit([replace(creation("acc-1"), outbox=(request,))]) == frozenset()
+        assert list(await store.pending_requests(10)) == [request]
+    finally:
+        await store.close()
+    assert before == [(1,)]
+    assert rows(path, "SELECT number FROM schema_migrations ORDER BY number") == [(each.number,) for each in packaged_migrations()]

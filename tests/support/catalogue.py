@@ -66,7 +66,7 @@ per = "10 s"
 quota = "time"
 [[offers.standard.groups]]
 rating_groups = [70]
-treatment = "not charged"
+treatment = "not controlled"
 quota = "data"
 [[offers.standard.groups]]
 service = "sms"
@@ -89,7 +89,7 @@ quota = "messages"
 [[offers.standard.groups]]
 service = "sms"
 rating_groups = [103]
-treatment = "not charged"
+treatment = "not controlled"
 quota = "messages"
 [[offers.standard.groups]]
 service = "sms"
@@ -145,6 +145,11 @@ quota = "data"
 
 def catalogue_in(folder: Path) -> dict[str, Any]:
     """The setting that makes a node use it."""
+    return written(folder, TEXT)
+
+
+def written(folder: Path, text: str) -> dict[str, Any]:
+    """The setting that makes a node use the catalogue in `text`."""
     file = folder / "catalogue.toml"
-    file.write_text(TEXT)
+    file.write_text(text)
     return {"catalogue__file": str(file)}

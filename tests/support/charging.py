@@ -9,6 +9,7 @@ from diameter_ocs.ledger.account import Account, Bucket, Subscriber
 from diameter_ocs.rating.catalogue import Catalogue
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.values.identity import Identity, IdentityKind
+from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.values.units import UnitType
 
 AT_MS = 1_790_000_000_000
@@ -16,6 +17,8 @@ MB = 1_000_000
 HOST, REALM = "pgw01.epc.example.org", "epc.example.org"
 MSISDN = Identity(IdentityKind.E164, "99955500101")
 IMSI = Identity(IdentityKind.IMSI, "001010000000101")
+
+PORTAL_SECRET = b"a secret for tests only"
 
 CATALOGUE_TEXT = """
 version = "test"
@@ -76,8 +79,9 @@ def catalogue() -> Catalogue:
     return parse_catalogue(CATALOGUE_TEXT, "test.toml")
 
 
-def terms(**rules: object) -> Terms:
-    return Terms(catalogue(), ChargingRules(**rules))  # type: ignore[arg-type]
+def terms(text: str = CATALOGUE_TEXT, **rules: object) -> Terms:
+    rest = ChargingRules(**rules)  # type: ignore[arg-type]
+    return Terms(parse_catalogue(text, "test.toml"), rest, PortalKey(PORTAL_SECRET, 900))
 
 
 def money(micros: int, bucket_id: str = "money") -> Bucket:
@@ -118,11 +122,11 @@ def request(
 class Line:
     """One account with its sessions, requests sent one after the other."""
 
-    def __init__(self, *buckets: Bucket, offer: str = "standard", **rules: object) -> None:
+    def __init__(self, *buckets: Bucket, offer: str = "standard", text: str = CATALOGUE_TEXT, **rules: object) -> None:
         self.account = account(*buckets)
         self.subscriber = subscriber(offer)
         self.sessions: dict[str, Session] = {}
-        self.terms = terms(**rules)
+        self.terms = terms(text, **rules)
         self.at_ms = AT_MS
         self.entries: list[object] = []
 

@@ -55,6 +55,15 @@ class ServerProcess:
         """SIGTERM: an end in order. The exit code."""
         return await self._end(signal.SIGTERM)
 
+    def interrupt(self) -> None:
+        """SIGINT, as Ctrl-C sends it."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    async def ended(self) -> int:
+        """The exit code, once the process has come to its end by itself."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self._process.wait()
+
     async def _end(self, how: signal.Signals) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, how)

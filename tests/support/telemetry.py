@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from diameter_ocs.charging.request import CreditOutcome
 from diameter_ocs.errors import StoreUnavailable
+from diameter_ocs.ledger.journal import Action, Entry, Posting
 from diameter_ocs.server.peer_status import PeerStatus, RefusedPeer
 from diameter_ocs.storage.protocol import StoreTotals
 from diameter_ocs.telemetry.metrics import Telemetry
@@ -64,6 +65,8 @@ def exercised(now: StoppedTime | None = None) -> Telemetry:
     meter.dropped_late()
     meter.unknown_usage(7)
     engine.batch_committed(4, 3, 0.002)
+    moved = (Posting(Action.RELEASE, "data-1", 1000, 10, 1000), Posting(Action.DEBIT, "data-1", 500, 10, 500))
+    engine.journaled(Entry("acc-1", 1, 1_790_000_000_000, "session_expired", moved))
     engine.commit_failed(1, StoreUnavailable("locked"))
     engine.accounts_loaded(2, 0.001)
     engine.decided_again(1)
@@ -85,6 +88,7 @@ def exercised(now: StoppedTime | None = None) -> Telemetry:
         peers=lambda: [peer(), peer("pgw02.example.org", state="closed", watchdog="down")],
         refused_peers=lambda: [RefusedPeer(1_790_000_000_000, "x.y", "y", "192.0.2.1:1", "no rule", "[[peers]]")],
         sweeper=SimpleNamespace(closed=1, forgotten=2, failures=0, last_run_ms=1_790_000_005_000),
+        requests=SimpleNamespace(waiting=2, results={("reauthorize", "2002"): 3, ("abort", "closed"): 1}),
         store_totals=lambda: StoreTotals(20, 21, 4, 99),
         database_bytes=lambda: 4096,
     )

@@ -23,6 +23,9 @@ class ManualTimers:
     def now(self) -> float:
         return self._now
 
+    def arrival(self) -> float:
+        return self._now
+
     def at_ms(self) -> int:
         return 1_700_000_000_000 + int(self._now * 1000)
 

@@ -1,0 +1,85 @@
+"""Why a grant has the size it has: the same steps as for a gateway, on a copy of the books that nobody keeps."""
+
+from msgspec import Struct
+
+from diameter_ocs.charging.quota import affordable, grant, is_unit_supported
+from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
+from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
+from diameter_ocs.charging.sizing import SizeStep, size_steps
+from diameter_ocs.charging.tariff_switch import priced_at, with_switch
+from diameter_ocs.ledger.account import Account, Status, Subscriber
+from diameter_ocs.ledger.book import Book
+from diameter_ocs.rating.catalogue import GroupRule, Offer, Treatment
+from diameter_ocs.values.verdict import Verdict
+
+REFUSED = {
+    Treatment.BARRED: Verdict.SERVICE_DENIED,
+    Treatment.NOT_INCLUDED: Verdict.GROUP_NOT_ALLOWED,
+    Treatment.NOT_CONTROLLED: Verdict.NOT_CHARGED,
+}
+
+
+class Explanation(Struct, frozen=True, gc=False):
+    """What would be answered, and which rules led there. rule None: no group of the offer fits."""
+
+    rule: GroupRule | None
+    outcome: CreditOutcome
+    steps: tuple[SizeStep, ...] = ()
+    reserved: tuple[Reservation, ...] = ()
+
+
+def explain_grant(
+    account: Account,
+    subscriber: Subscriber,
+    offer: Offer,
+    rating_group: int | None,
+    services: tuple[int, ...],
+    wish: ServiceUnits,
+    at_ms: int,
+    session: Session | None = None,
+) -> Explanation:
+    """The answer to a wish for quota now, in `session` or in a new one; what that group holds is given back before."""
+    key = (rating_group, services)
+    rule = offer.rule_for(*key)
+    if rule is None:
+        return Explanation(None, CreditOutcome(*key, Verdict.RATING_FAILED))
+    if account.status is not Status.ACTIVE or subscriber.status is not Status.ACTIVE:
+        return Explanation(rule, CreditOutcome(*key, Verdict.SERVICE_DENIED))
+    if not offer.is_controlled:
+        return Explanation(rule, CreditOutcome(*key, Verdict.NOT_CHARGED))
+    if rule.treatment in REFUSED:
+        return Explanation(rule, CreditOutcome(*key, REFUSED[rule.treatment]))
+    if not is_unit_supported(wish, rule.unit):
+        return Explanation(rule, CreditOutcome(*key, Verdict.UNIT_TYPE_UNSUPPORTED))
+    book = Book(account)
+    book.expire(at_ms)
+    held, running = Quota(*key), 0
+    is_open = session is not None and session.status is SessionStatus.OPEN
+    for quota in session.quotas if session is not None and is_open else ():
+        if (quota.rating_group, quota.service_identifiers) == key:
+            held = quota
+        elif quota.granted:
+            running += 1
+    for promise in held.reservations:
+        book.release(promise.bucket_id, promise.amount, rating_group, promise.units)
+    group = rating_group if rating_group is not None else offer.default_rating_group
+    claimants = max(account.open_sessions - is_open + running + 1, 1)
+    return _explained(book, held, rule, -1 if group is None else group, wish, claimants, at_ms)
+
+
+def _explained(
+    book: Book, quota: Quota, rule: GroupRule, group: int, wish: ServiceUnits, claimants: int, at_ms: int
+) -> Explanation:
+    rule, switch_ms = priced_at(rule, at_ms)
+    steps = size_steps(wish, rule.quota, rule.unit, quota)
+    wanted = steps[-1].units
+    horizon = max(wanted * claimants, rule.quota.maximum_units) + rule.quota.minimum_units
+    sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
+    payable = sum(units for _, units in sources)
+    promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms)
+    promised, outcome = with_switch(promised, outcome, switch_ms, at_ms) if rule.daily else (promised, outcome)
+    granted = outcome.granted or 0
+    if rule.treatment is not Treatment.FREE and granted != wanted:
+        share = "all that the balance pays for" if granted == payable else f"share of one of {claimants} that may ask"
+        steps.append(SizeStep(share, granted))
+    return Explanation(rule, outcome, tuple(steps), promised.reservations if granted else ())

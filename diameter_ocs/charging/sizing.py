@@ -1,0 +1,93 @@
+"""How much a gateway should get if the balance allows: the steps from its wish to the size of a grant."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from diameter_ocs.charging.request import ServiceUnits
+from diameter_ocs.charging.session import Quota, QuotaMemory
+from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
+from diameter_ocs.values.units import UnitType
+
+MS_PER_SECOND = 1000
+
+
+class SizeStep(Struct, frozen=True, gc=False):
+    """One rule and the size after it."""
+
+    rule: str
+    units: int
+
+
+def units_of(units: ServiceUnits, unit: UnitType) -> int | None:
+    """The amount of one unit type; None when it is absent."""
+    if unit is UnitType.OCTETS:
+        return units.octets
+    if unit is UnitType.SECONDS:
+        return units.seconds
+    return units.events if unit is UnitType.EVENTS else units.money
+
+
+def wished_units(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType) -> int:
+    """How much to grant under a policy without tuning. An absent or zero amount is no wish."""
+    amount = units_of(wish, unit) or policy.default_units
+    if amount > policy.maximum_units:
+        return policy.maximum_units
+    return amount if amount > policy.minimum_units else policy.minimum_units
+
+
+def size_steps(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Quota) -> list[SizeStep]:
+    """Every rule that has a say, in order; the last step is the size. 0: the session has used its cap up."""
+    tuning = policy.tuning or QuotaTuning()
+    is_first = not quota.memory.is_opened
+    default, most, of_first = policy.default_units, policy.maximum_units, ""
+    if is_first and tuning.first_default_units is not None and tuning.first_maximum_units is not None:
+        default, most, of_first = tuning.first_default_units, tuning.first_maximum_units, "first_"
+    steps = _start(units_of(wish, unit), f"{of_first}default", default, tuning, quota)
+    if steps[-1].units > most:
+        steps.append(SizeStep(f"no more than {of_first}maximum", most))
+    if steps[-1].units < policy.minimum_units:
+        steps.append(SizeStep("no less than minimum", policy.minimum_units))
+    room = cap_room(policy, quota)
+    if room is not None and steps[-1].units > room:
+        steps.append(SizeStep("what is left of session_cap", room))
+    return steps
+
+
+def _start(asked: int | None, usual: str, default: int, tuning: QuotaTuning, quota: Quota) -> list[SizeStep]:
+    if asked and tuning.honours_wishes:
+        return [SizeStep("the gateway asks for", asked)]
+    steps = [SizeStep("the gateway asks, which the policy ignores", asked)] if asked else []
+    pace = tuning.pace_seconds
+    memory = quota.memory
+    if pace is not None and memory.recent_ms:
+        lasting = memory.recent_units * pace * MS_PER_SECOND // memory.recent_ms
+        return [*steps, SizeStep(f"pace: {pace} s at the recent rate", lasting)]
+    return [*steps, SizeStep(usual, default)]
+
+
+def cap_room(policy: QuotaPolicy, quota: Quota) -> int | None:
+    """What a group may still use in this session; None: as much as can be paid."""
+    if policy.tuning is None or policy.tuning.session_cap_units is None:
+        return None
+    return max(policy.tuning.session_cap_units - quota.used_units, 0)
+
+
+def threshold_of(policy: QuotaPolicy, units: int) -> int:
+    """Remaining units at which the gateway asks for more; 0: none."""
+    if policy.tuning is not None and policy.tuning.threshold_units is not None:
+        return min(policy.tuning.threshold_units, units // 2)
+    return units * policy.threshold_percent // 100
+
+
+def recent_use(before: Quota, used: int, at_ms: int) -> QuotaMemory:
+    """The use of late after a report; time without a quota does not count.
+
+    What came before weighs half, so that the rate follows the last few reports.
+    """
+    old = before.memory
+    if not before.granted:
+        return replace(old, since_ms=at_ms)
+    elapsed = max(at_ms - old.since_ms, 1)
+    return replace(
+        old, since_ms=at_ms, recent_units=old.recent_units // 2 + used, recent_ms=old.recent_ms // 2 + elapsed
+    )

@@ -1,0 +1,110 @@
+"""[quota.NAME] of a catalogue file: how grants are cut, with inheritance."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
+from diameter_ocs.rating.file_values import Quantity, Seconds, SecondsOrNone, Table, Unsigned32
+from diameter_ocs.values.units import UnitType
+
+EXTENDS = "extends"
+Tell = Callable[[str, str], None]
+"""Takes key and rule of a mistake."""
+Parse = Callable[[str, Quantity, UnitType], int]
+"""From a key, what is written there and its unit to a number."""
+
+
+class QuotaFile(Table):
+    """[quota.NAME]"""
+
+    unit: Literal["octets", "seconds", "events"] = "octets"
+    default: Quantity
+    minimum: Quantity
+    maximum: Quantity
+    first_default: Quantity | None = None
+    first_maximum: Quantity | None = None
+    requested: Literal["honour", "ignore"] = "honour"
+    session_cap: Quantity | None = None
+    pace: Seconds | None = None
+    validity: Seconds
+    threshold: Quantity | None = None
+    threshold_percent: Annotated[int, Field(ge=0, le=99)] = 0
+    holding_time: SecondsOrNone | None = None
+    grant_after_holding: bool = True
+    triggers: list[Unsigned32] | None = None
+
+
+def inherited(tables: Any, tell: Tell) -> Any:
+    """The same tables with what they inherit written out: the nearest value of a chain of `extends` wins."""
+    if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
+        return tables
+    return {name: _written_out(name, tables, tell) for name in tables}
+
+
+def _written_out(name: str, tables: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    seen: list[str] = []
+    current: Any = name
+    while current is not None:
+        seen.append(current)
+        table = tables[current]
+        found = {**table, **found}
+        found.pop(EXTENDS, None)
+        current = table.get(EXTENDS)
+        if current is not None and (not isinstance(current, str) or current not in tables):
+            tell(f"quota.{seen[-1]}.{EXTENDS}", f"there is no [quota.{current}]")
+            break
+        if current in seen:
+            tell(f"quota.{name}.{EXTENDS}", f"goes round in a circle: {' -> '.join([*seen, str(current)])}")
+            break
+    return found
+
+
+def quota_policy(
+    key: str, file: QuotaFile, quantity: Callable[[str, Quantity, UnitType], int], tell: Tell
+) -> QuotaPolicy:
+    """The policy; what does not fit together is told."""
+    unit = UnitType(file.unit)
+
+    def amount(name: str) -> int | None:
+        value = getattr(file, name)
+        return None if value is None else quantity(f"{key}.{name}", value, unit)
+
+    default, minimum, maximum = amount("default") or 0, amount("minimum") or 0, amount("maximum") or 0
+    if not 1 <= minimum <= default <= maximum:
+        tell(key, "sizes must be 1 <= minimum <= default <= maximum")
+    if unit is UnitType.SECONDS and maximum > 0xFFFFFFFF:
+        tell(f"{key}.maximum", "CC-Time holds at most 4294967295 seconds")
+    first_default, first_maximum, cap, threshold = map(
+        amount, ("first_default", "first_maximum", "session_cap", "threshold")
+    )
+    first_most = maximum if first_maximum is None else first_maximum
+    first_usual = min(default, first_most) if first_default is None else first_default
+    has_first = first_default is not None or first_maximum is not None
+    if has_first and not minimum <= first_usual <= first_most <= maximum:
+        tell(key, "the first sizes must be minimum <= first_default <= first_maximum <= maximum")
+    if cap is not None and cap < 1:
+        tell(f"{key}.session_cap", "must be at least 1")
+    if threshold is not None and file.threshold_percent:
+        tell(f"{key}.threshold", "say threshold or threshold_percent (0 ends an inherited one), not both")
+    tuning = QuotaTuning(
+        first_usual if has_first else None,
+        first_most if has_first else None,
+        file.requested == "honour",
+        cap,
+        file.pace,
+        threshold,
+        file.grant_after_holding,
+        None if file.triggers is None else tuple(dict.fromkeys(file.triggers)),
+    )
+    return QuotaPolicy(
+        default,
+        minimum,
+        maximum,
+        file.validity,
+        file.threshold_percent,
+        file.holding_time,
+        tuning if tuning != QuotaTuning() else None,
+    )

@@ -1,0 +1,45 @@
+"""`ocs quota explain`."""
+
+import pytest
+
+
+@pytest.fixture
+def customer(ocs):
+    ocs("account", "create", "acc-1", "--balance", "1.00", "--offer", "prepaid-data", "--msisdn", "99955500101")
+    return ocs
+
+
+def test_which_rule_gave_which_grant(customer):
+    found = customer.json(
+        "quota", "explain", "--subscriber", "99955500101", "--rating-group", "10", "--requested", "80 MB"
+    )
+    assert found["steps"] == [
+        {"rule": "the gateway asks for", "units": 80_000_000},
+        {"rule": "no more than maximum", "units": 50_000_000},
+    ]
+    assert (found["result_code"], found["granted"], found["final"]) == (2001, 50_000_000, "terminate")
+    assert [each["amount"] for each in found["reserved"]] == [1_000_000]
+    said = customer("quota", "explain", "--subscriber", "99955500101").stdout
+    assert "default" in said
+    assert "granted 10 MB" in said
+    assert customer.json("account", "show", "acc-1")["buckets"][0]["reserved"] == 0
+
+
+@pytest.mark.parametrize(("group", "code"), [(30, 2001), (40, 4010), (99, 5031)])
+def test_groups_that_are_not_charged(customer, group, code):
+    found = customer.json("quota", "explain", "--subscriber", "99955500101", "--rating-group", str(group))
+    assert found["result_code"] == code
+    assert str(code) in customer("quota", "explain", "--subscriber", "99955500101", "--rating-group", str(group)).stdout
+
+
+def test_a_blocked_account_gets_nothing(customer):
+    customer("account", "block", "acc-1")
+    assert customer.json("quota", "explain", "--subscriber", "99955500101")["result_code"] == 4010
+
+
+def test_mistakes(customer):
+    assert "--requested" in customer.refused("quota", "explain", "--subscriber", "99955500101", "--requested", "much")
+    assert "there is no subscriber" in customer.refused("quota", "explain", "--subscriber", "99955500999", code=1)
+    assert "no session" in customer.refused(
+        "quota", "explain", "--subscriber", "99955500101", "--session", "nobody", code=1
+    )

@@ -1,0 +1,82 @@
+"""Requests to gateways from the command line: written here, sent by whoever serves."""
+
+import asyncio
+
+import pytest
+
+from diameter_ocs.assemble import engine_of, store_of
+from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits, SessionRequest
+from diameter_ocs.config import load_config
+from diameter_ocs.values.identity import Identity, IdentityKind
+from diameter_ocs.values.verdict import Verdict
+
+SESSION = "pgw01.example.org;1;1"
+MSISDN = Identity(IdentityKind.E164, "49151000001")
+
+
+async def send(config, kind, number):
+    """A CCR for rating group 10, on the engine of a node that is gone again."""
+    loaded = load_config(config, {})
+    store = store_of(loaded)
+    await store.open()
+    engine = engine_of(loaded, store)
+    await engine.start()
+    try:
+        asked = (ServiceCredit(10, (), ServiceUnits()),)
+        request = SessionRequest(SESSION, kind, number, 1, "32251@3gpp.org", "pgw01.example.org", "example.org",
+                                 (MSISDN,), asked)  # fmt: skip
+        assert (await engine.execute(request)).verdict is Verdict.SUCCESS
+    finally:
+        await engine.stop()
+        await store.close()
+
+
+@pytest.fixture
+def dry(ocs):
+    """An open session without credit."""
+    ocs("account", "create", "acme", "--msisdn", MSISDN.value, "--offer", "prepaid-data")
+    asyncio.run(send(ocs.config, RequestType.INITIAL, 0))
+    return ocs
+
+
+def test_a_credit_makes_a_request_for_a_dry_session(dry):
+    assert dry.json("session", "show")["requests"] == []
+    dry("account", "credit", "acme", "--data", "1 GB", "--reason", "voucher 7")
+    (request,) = dry.json("session", "show")["requests"]
+    told = {name: request[name] for name in ("kind", "rating_group", "cause", "state", "tries", "result_code")}
+    assert told == {
+        "kind": "reauthorize",
+        "rating_group": 10,
+        "cause": "voucher 7",
+        "state": "waiting",
+        "tries": 0,
+        "result_code": None,
+    }
+    shown = dry("session", "show").stdout
+    assert "Requests to the gateway" in shown
+    assert "voucher 7" in shown
+
+
+def test_an_operator_asks_for_a_group_or_for_the_end(dry):
+    one = dry.json("session", "reauthorize", SESSION, "--rating-group", "10")["requests"]
+    assert [(each["kind"], each["rating_group"]) for each in one] == [("reauthorize", 10)]
+    assert "ocs session reauthorize" in dry("session", "reauthorize", SESSION).stdout
+    three = dry.json("session", "abort", SESSION, "--reason", "fraud")["requests"]
+    assert [each["kind"] for each in three] == ["reauthorize", "reauthorize", "abort"]
+    history = dry.json("session", "show")["history"]
+    assert [each["kind"] for each in history][1:] == ["reauthorize_asked", "reauthorize_asked", "abort_asked"]
+    assert "abort asked" in dry("session", "show").stdout
+    assert "every balance is proved" in dry("audit").stdout
+
+
+def test_blocking_aborts_open_sessions(dry):
+    dry("subscriber", "block", MSISDN.value)
+    assert [each["kind"] for each in dry.json("session", "show")["requests"]] == ["abort"]
+
+
+def test_nothing_is_asked_about_a_session_that_is_not_open(dry):
+    asyncio.run(send(dry.config, RequestType.TERMINATION, 1))
+    assert "no open session" in dry.refused("session", "abort", SESSION, code=1)
+    assert "there is no session x" in dry.refused("session", "reauthorize", "x", code=1)
+    dry("account", "credit", "acme", "--balance", "1.00")
+    assert dry.json("session", "show")["requests"] == []
