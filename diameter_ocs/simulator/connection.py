@@ -250,10 +250,6 @@ class Link:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return self.connection is not None and self.connection.state is State.OPEN
-
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep(), name=f"link to {self.address[0]}:{self.address[1]}")
 

@@ -15,7 +15,7 @@ import msgspec
 
 from diameter_ocs.errors import MessageError, OcsError
 from diameter_ocs.simulator import message as wire_message
-from diameter_ocs.simulator.connection import Address, Connection, Link, LinkSettings
+from diameter_ocs.simulator.connection import Address, Connection, Link, LinkSettings, State
 from diameter_ocs.simulator.credit import Answer, Request
 from diameter_ocs.simulator.dialect import THREE_GPP, Dialect, Origin
 from diameter_ocs.simulator.message import ABORT_SESSION, CREDIT_CONTROL_COMMAND, RE_AUTH
@@ -85,6 +85,7 @@ class Gateway:
         ]
         self._under_way: dict[tuple[Connection, int], Transaction] = {}
         self._waiting: list[Transaction] = []
+        self._opened: list[Connection] = []
         self._ready = asyncio.Event()
         low = int(wall()) & (1 << CLOCK_BITS) - 1
         self._end_to_end = low << RANDOM_BITS | random.getrandbits(RANDOM_BITS)
@@ -116,7 +117,7 @@ class Gateway:
             await self._ready.wait()
 
     def open_connections(self) -> list[Connection]:
-        return [link.connection for link in self.links if link.is_open and link.connection is not None]
+        return [connection for connection in self._opened if connection.state is State.OPEN]
 
     # Requests ------------------------------------------------------------------------------------
 
@@ -174,6 +175,7 @@ class Gateway:
     def opened(self, connection: Connection) -> None:
         """Owner: what waited for a connection goes out."""
         self.counters.connections += 1
+        self._opened.append(connection)
         self._ready.set()
         waiting, self._waiting = self._waiting, []
         for transaction in waiting:
@@ -181,6 +183,7 @@ class Gateway:
 
     def closed(self, connection: Connection, reason: str) -> None:
         """Owner: what was under way on this connection is sent again elsewhere (RFC 6733 §5.5.4)."""
+        self._opened = [each for each in self._opened if each is not connection]
         if not self.open_connections():
             self._ready.clear()
         lost = [key for key in self._under_way if key[0] is connection]

@@ -63,7 +63,7 @@ def test_every_mistake_is_told_with_its_key():
         ('version = "test"', 'version = "test', "not valid TOML"),
         ("rating_groups = [20]", "rating_groups = [4294967296]", "rating_groups"),
         ("rating_groups = [20]", "rating_grups = [20]", "is no key here — did you mean 'rating_groups'?"),
-        ('version = "test"', 'version = "test"\nzone = 1', "use one of: version"),
+        ('version = "test"', 'version = "test"\ncolour = 1', "use one of: version"),
         ('currency = "EUR"', "", 'currency — is required — for example: currency = "EUR"'),
         (
             'treatment = "free"',

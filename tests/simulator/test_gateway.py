@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,27 @@ async def test_a_session_from_start_to_end_is_charged_to_the_octet() -> None:
     assert ocs.consumed[live.session_id] == {10: 2_500_001, 20: 7}
     assert ocs.balances[ALICE.imsi] == 100 * MB - 2_500_008
     assert_conserved(live, ocs)
+
+
+async def test_a_connection_is_used_before_its_link_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CEA may be read before `create_connection` returns; what is sent then must not wait for the next line."""
+    async with StubOcs({ALICE.imsi: 100 * MB}) as ocs:
+        gateway = Gateway([ocs.address])
+        loop = asyncio.get_running_loop()
+        connect, answered = loop.create_connection, asyncio.Event()
+
+        async def connect_late(*args: Any, **options: Any) -> Any:
+            made = await connect(*args, **options)
+            await answered.wait()
+            return made
+
+        monkeypatch.setattr(loop, "create_connection", connect_late)
+        await gateway.start()
+        live = session(gateway)
+        await live.start((10,))
+        answered.set()
+        await gateway.stop()
+    assert live.model.phase is Phase.OPEN
 
 
 async def test_destination_host_follows_the_answering_server() -> None:
