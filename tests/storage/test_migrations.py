@@ -95,4 +95,5 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date(path: Path)
     finally:
         await store.close()
     assert before == [(1,)]
-    assert rows(path, "SELECT number FROM schema_migrations ORDER BY number") == [(each.number,) for each in packaged_migrations()]
+    numbers = [(each.number,) for each in packaged_migrations()]
+    assert rows(path, "SELECT number FROM schema_migrations ORDER BY number") == numbers
