@@ -15,6 +15,7 @@ from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
+    REFUSED_TREATMENTS,
     grant,
     in_unit,
     is_unit_supported,
@@ -452,10 +453,9 @@ class _Step:
 
     def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)
-        if rule.treatment is Treatment.BARRED:
-            return refusal(*key, Verdict.SERVICE_DENIED)
-        if rule.treatment is Treatment.NOT_INCLUDED:
-            return refusal(*key, Verdict.GROUP_NOT_ALLOWED)
+        is_charged = rule.treatment is Treatment.CHARGE
+        if not is_charged and rule.treatment in REFUSED_TREATMENTS:
+            return refusal(*key, REFUSED_TREATMENTS[rule.treatment])
         wish = credit.requested
         if wish is None or not may_grant or credit.reporting_reason == ReportingReason.FINAL:
             if quota.memory.is_opened and credit.reporting_reason == ReportingReason.FINAL:
@@ -465,7 +465,7 @@ class _Step:
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
         if wish.currency and wish.currency != self.account.currency and rule.unit is UnitType.MONEY:
             return refusal(*key, Verdict.CURRENCY_UNKNOWN)
-        if rule.treatment is Treatment.NOT_CONTROLLED:
+        if not is_charged and rule.treatment is Treatment.NOT_CONTROLLED:
             return refusal(*key, Verdict.NOT_CHARGED)
         tuning = rule.quota.tuning
         if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:

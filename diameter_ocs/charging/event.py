@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.decide import UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
-from diameter_ocs.charging.quota import affordable, is_unit_supported, money_rule
+from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, is_unit_supported, money_rule
 from diameter_ocs.charging.request import CreditOutcome, EventResult, Outcome, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
@@ -158,8 +158,7 @@ def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at
     cost, wanted, unit = 0, 0, UnitType.EVENTS
     for index, credit in enumerate(request.credits or (ServiceCredit(None),)):
         rule = _rule_of(offer, credit, index, at_ms)
-        if rule.treatment in _VERDICT_OF:
-            raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
+        _require_allowed(rule, index)
         if rule.rate is None and not rule.treatment.costs_nothing:
             raise _Refused(Verdict.RATING_FAILED, f"{rule.name} has no price in money", index)
         units = _wanted(rule, credit, index)
@@ -172,7 +171,6 @@ def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at
 
 UNIT_NAMES = {"sms": "message", "mms": "message"}
 """Cost-Unit of one event, where people have a name for it."""
-_VERDICT_OF = {Treatment.BARRED: Verdict.SERVICE_DENIED, Treatment.NOT_INCLUDED: Verdict.GROUP_NOT_ALLOWED}
 
 
 def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int, at_ms: int) -> GroupRule:
@@ -182,6 +180,11 @@ def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int, at_ms: int)
     if rule is None:
         raise _Refused(Verdict.RATING_FAILED, "no tariff for this service", index)
     return rule if rule.daily is None else replace(rule, rate=rule.daily.rate_at(at_ms))
+
+
+def _require_allowed(rule: GroupRule, index: int) -> None:
+    if rule.treatment in REFUSED_TREATMENTS:
+        raise _Refused(REFUSED_TREATMENTS[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
 
 
 def _wanted(rule: GroupRule, credit: ServiceCredit, index: int) -> int:
@@ -267,8 +270,7 @@ class _Event:
     def _debit_one(self, index: int, credit: ServiceCredit) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)
         rule = _rule_of(self.offer, credit, index, self.at_ms)
-        if rule.treatment in _VERDICT_OF:
-            raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
+        _require_allowed(rule, index)
         self._require_currency(credit, index)
         wanted = _wanted(rule, credit, index)
         if rule.treatment is Treatment.NOT_CONTROLLED:
@@ -417,8 +419,7 @@ class _Event:
 
     def _has_enough(self, index: int, credit: ServiceCredit) -> bool:
         rule = _rule_of(self.offer, credit, index, self.at_ms)
-        if rule.treatment in _VERDICT_OF:
-            raise _Refused(_VERDICT_OF[rule.treatment], f"{rule.name} is {rule.treatment.value}", index)
+        _require_allowed(rule, index)
         self._require_currency(credit, index)
         wanted = _wanted(rule, credit, index)
         if rule.treatment.costs_nothing:

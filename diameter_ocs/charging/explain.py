@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from diameter_ocs.charging.quota import affordable, grant, is_unit_supported
+from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
 from diameter_ocs.charging.sizing import SizeStep, size_steps
@@ -12,11 +12,7 @@ from diameter_ocs.ledger.book import Book
 from diameter_ocs.rating.catalogue import GroupRule, Offer, Treatment
 from diameter_ocs.values.verdict import Verdict
 
-REFUSED = {
-    Treatment.BARRED: Verdict.SERVICE_DENIED,
-    Treatment.NOT_INCLUDED: Verdict.GROUP_NOT_ALLOWED,
-    Treatment.NOT_CONTROLLED: Verdict.NOT_CHARGED,
-}
+REFUSED = {**REFUSED_TREATMENTS, Treatment.NOT_CONTROLLED: Verdict.NOT_CHARGED}
 
 
 class Explanation(Struct, frozen=True, gc=False):

@@ -30,6 +30,7 @@ from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
 NO_WISH = ServiceUnits()
+REFUSED_TREATMENTS = {Treatment.BARRED: Verdict.SERVICE_DENIED, Treatment.NOT_INCLUDED: Verdict.GROUP_NOT_ALLOWED}
 MICRO_BY_MICRO = Rate(1, 1)
 MONEY_VALIDITY_SECONDS = 3600
 MONEY_RULE = GroupRule(

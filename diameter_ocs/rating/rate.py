@@ -61,7 +61,10 @@ def price_of_report(rate: Rate, priced_before: int, units: int) -> int:
 
     Priced on the running total, so ten reports of one octet cost one step, not ten.
     """
-    return price_of(rate, priced_before + units) - price_of(rate, priced_before)
+    if rate.call is not None:
+        return price_of(rate, priced_before + units) - price_of(rate, priced_before)
+    steps = divide_up(priced_before + units, rate.step_units) - divide_up(priced_before, rate.step_units)
+    return steps * rate.step_micros
 
 
 def units_affordable(rate: Rate, priced_before: int, amount_micros: int, wanted: int) -> int:
