@@ -44,6 +44,8 @@ MONEY_RULE = GroupRule(
 
 def used_units(credit: ServiceCredit, unit: UnitType) -> int:
     """Units of the priced type in all Used-Service-Units of a report."""
+    if len(credit.used) == 1:
+        return units_of(credit.used[0], unit) or 0
     return sum(units_of(used, unit) or 0 for used in credit.used)
 
 
@@ -97,7 +99,9 @@ def settle(
     prices, where those are not all alike.
     """
     release_all(book, quota)
-    reported, used = used, max(used - quota.assumed_units, 0)
+    reported = used
+    if quota.assumed_units:
+        used = max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
     if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         spending.draw_free(used, mark)
