@@ -155,7 +155,7 @@ class Expectation(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One thing the gateway does. octets (seconds of a call) by rating group, all flowing at the same time.
+    """One thing the gateway does. octets (seconds of a call if is_in_seconds) by rating group, all flowing at once.
 
     units: messages of an event, in `group`. amount: octets that are credited.
     lose_answer: the connection breaks after the request has left and before its answer is read.
@@ -169,12 +169,14 @@ class Step(Struct, frozen=True):
     amount: int = 0
     units: int = 1
     group: int | None = RATING_GROUP
+    is_in_seconds: bool = False
     lose_answer: bool = False
     expect: Expectation = Expectation()
 
     def __str__(self) -> str:
         parts = [self.deed.value.replace("_", " "), self.session]
-        parts += [f"{octets:,} octets of group {_name(group)}" for group, octets in self.octets.items()]
+        unit = "seconds" if self.is_in_seconds else "octets"
+        parts += [f"{amount:,} {unit} of group {_name(group)}" for group, amount in self.octets.items()]
         parts += [f"{self.amount:,} octets"] if self.deed is Deed.CREDIT else []
         parts += [f"{self.seconds} s"] if self.deed is Deed.IDLE else []
         parts += [f"{self.units} units of group {_name(self.group)}"] if self.deed in EVENTS else []
@@ -309,6 +311,7 @@ class _Parser:
             amount=self._octets(f"{where}.amount", row.get("amount", 0)),
             units=self._code(f"{where}.units", row.get("units", 1)) or 1,
             group=self._group(f"{where}.group", row.get("group", RATING_GROUP)),
+            is_in_seconds=deed is Deed.USE and "octets" not in row,
             lose_answer=self._flag(row, "lose_answer", f"{where}."),
             expect=self._expectation(f"{where}.expect", row.get("expect", {})),
         )
