@@ -15,6 +15,7 @@ from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
+    NO_WISH,
     REFUSED_TREATMENTS,
     grant,
     in_unit,
@@ -31,10 +32,18 @@ from diameter_ocs.charging.request import (
     ReportingReason,
     RequestType,
     ServiceCredit,
+    ServiceUnits,
     SessionRequest,
 )
 from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
-from diameter_ocs.charging.session import ANSWERS_KEPT, MAX_QUOTAS, Answer, Quota, Session, SessionStatus
+from diameter_ocs.charging.session import (
+    ANSWERS_KEPT,
+    MAX_QUOTAS,
+    Answer,
+    Quota,
+    Session,
+    SessionStatus,
+)
 from diameter_ocs.charging.sizing import MS_PER_SECOND
 from diameter_ocs.charging.tariff_switch import parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
@@ -261,7 +270,10 @@ def _session(
 
 
 class _Step:
-    """One request being decided: its book, its quotas and the answers per group."""
+    """One request being decided: its book, its quotas and the answers per group.
+
+    used_ms: when what is reported was used at the latest; before the end of a session that is closed already.
+    """
 
     __slots__ = (
         "account",
@@ -275,6 +287,7 @@ class _Step:
         "session",
         "subscriber",
         "terms",
+        "used_ms",
     )
 
     def __init__(
@@ -292,6 +305,7 @@ class _Step:
         self.session = session
         self.terms = terms
         self.at_ms = at_ms
+        self.used_ms = session.closed_ms if session is not None and session.closed_ms else at_ms
         self.rated_as = rated_as = request.rated_as if session is None else session.rated_as
         is_data = rated_as == DATA
         offers = terms.catalogue.offers
@@ -399,21 +413,31 @@ class _Step:
         """Debit what a service reports behind its own grant in one request; that grant stays as it was promised."""
         key = (credit.rating_group, credit.service_identifiers)
         held = self.quotas[key]
-        bare = _empty(held)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
-        assert rule is not None
-        assert self.offer is not None
+        if credit.in_money:
+            rule = money_rule(rule)
+        if rule is None or self.offer is None or self._is_foreign(credit):
+            units = _used_at_all(credit)
+            if units:
+                self.book.unrated(units, credit.rating_group, mark)
+            return CreditOutcome(*key, Verdict.RATING_FAILED if rule is None else Verdict.CURRENCY_UNKNOWN, used=units)
         group = _effective_group(credit.rating_group, self.offer)
         used = used_units(credit, rule.unit)
-        parts = parts_of(rule.daily, credit, held, rule.unit, self.at_ms) if rule.daily is not None else None
+        parts = parts_of(rule.daily, credit, held, rule.unit, self.used_ms) if rule.daily is not None else None
+        bare = in_unit(self.book, _empty(held), rule.unit) if held.unit is not rule.unit else _empty(held)
         settled = settle(self.book, bare, rule, group, used, self.at_ms, mark, parts)
-        self.quotas[key] = replace(
-            held,
-            priced_units=settled.priced_units,
-            charged_micros=settled.charged_micros,
-            used_units=settled.used_units,
-        )
+        if held.unit is rule.unit:
+            self.quotas[key] = replace(
+                held,
+                priced_units=settled.priced_units,
+                charged_micros=settled.charged_micros,
+                used_units=settled.used_units,
+            )
         return CreditOutcome(*key, used=used)
+
+    def _is_foreign(self, credit: ServiceCredit) -> bool:
+        """It reports money of another currency than the account's."""
+        return credit.in_money and any(used.currency not in ("", self.account.currency) for used in credit.used)
 
     def _credit(self, credit: ServiceCredit, may_grant: bool, mark: str) -> CreditOutcome:
         """One Multiple-Services-Credit-Control: settle its report, then grant if it asks for more."""
@@ -429,7 +453,7 @@ class _Step:
         rule = self.offer.rule_for(*key) if self.offer is not None else None
         if credit.in_money:
             rule = money_rule(rule)
-            if any(used.currency not in ("", self.account.currency) for used in credit.used):
+            if self._is_foreign(credit):
                 return self._unratable(credit, quota, mark, Verdict.CURRENCY_UNKNOWN)
         if rule is None or self.offer is None:
             return self._unratable(credit, quota, mark)
@@ -441,7 +465,7 @@ class _Step:
                 quota = in_unit(self.book, quota, rule.unit)
             parts = None
             if rule.daily is not None:
-                parts = parts_of(rule.daily, credit, quota, rule.unit, self.at_ms)
+                parts = parts_of(rule.daily, credit, quota, rule.unit, self.used_ms)
             quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
@@ -461,6 +485,8 @@ class _Step:
             if quota.memory.is_opened and credit.reporting_reason == ReportingReason.FINAL:
                 self.quotas[key] = replace(quota, memory=replace(quota.memory, is_opened=False))
             return CreditOutcome(*key)
+        if credit.in_money and wish == NO_WISH:
+            wish = ServiceUnits(money=max(used_units(credit, UnitType.MONEY), 1))
         if not is_unit_supported(wish, rule.unit):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
         if wish.currency and wish.currency != self.account.currency and rule.unit is UnitType.MONEY:

@@ -24,7 +24,7 @@ from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.rating.catalogue import DATA, EMERGENCY, Catalogue, GroupRule, Offer, Treatment
 from diameter_ocs.rating.rate import price_of, price_of_report
 from diameter_ocs.values.identity import Identity
-from diameter_ocs.values.money import share_of
+from diameter_ocs.values.money import LARGEST_MICROS, share_of
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
@@ -164,7 +164,7 @@ def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at
         units = _wanted(rule, credit, index)
         wanted, unit = wanted + units, rule.unit
         if rule.rate is not None:
-            cost += price_of(rule.rate, units)
+            cost += _within_limits(price_of(rule.rate, units), index)
     of_one = wanted == 1 and unit is UnitType.EVENTS
     return Outcome(event=EventResult(catalogue.currency, cost, UNIT_NAMES.get(request.rated_as, "") if of_one else ""))
 
@@ -180,6 +180,12 @@ def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int, at_ms: int)
     if rule is None:
         raise _Refused(Verdict.RATING_FAILED, "no tariff for this service", index)
     return rule if rule.daily is None else replace(rule, rate=rule.daily.rate_at(at_ms))
+
+
+def _within_limits(amount: int, index: int) -> int:
+    if amount > LARGEST_MICROS:
+        raise _Refused(Verdict.RATING_FAILED, "it costs more than any amount can be", index)
+    return amount
 
 
 def _require_allowed(rule: GroupRule, index: int) -> None:
@@ -400,7 +406,7 @@ class _Event:
         amount = units
         if bucket.unit is UnitType.MONEY:
             assert rule.rate is not None
-            amount = price_of(rule.rate, units)
+            amount = _within_limits(price_of(rule.rate, units), index)
             self.cost_micros += amount
         self.book.add(Bucket(bucket.bucket_id, bucket.unit, amount))
         return CreditOutcome(credit.rating_group, credit.service_identifiers, granted=units, unit=rule.unit)

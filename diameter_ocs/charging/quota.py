@@ -134,7 +134,8 @@ def settle(
 
 def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at_ms: int, mark: str) -> None:
     """The same for units of different prices, in their order: promises first, then over-use."""
-    held = [(each.bucket_id, each.units) for each in quota.reservations]
+    book = spending.book
+    held = [(each.bucket_id, each.units) for each in quota.reservations if book.has(each.bucket_id)]
     until = 0
     for rate, units in parts:
         spending.rule = replace(spending.rule, rate=rate)
@@ -142,7 +143,7 @@ def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at
         while held and spending.left(until) > 0:
             bucket_id, most = held.pop(0)
             part = min(spending.left(until), most)
-            spending.draw(spending.book.bucket(bucket_id), part, mark)
+            spending.draw(book.bucket(bucket_id), part, mark)
             if most > part:
                 held.insert(0, (bucket_id, most - part))
         spending.overuse(until, at_ms, mark or (OVERUSE if quota.granted else ""))

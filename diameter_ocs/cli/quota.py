@@ -28,10 +28,14 @@ def explain(
         list[int] | None, typer.Option("--service", min=0, max=0xFFFFFFFF, help="Service-Identifier.")
     ] = None,
     requested: Annotated[
-        str | None, typer.Option("--requested", help="What the gateway asks for: '20 MB', '300 s'.")
+        str | None, typer.Option("--requested", help="What the gateway asks for: '20 MB', '300 s', 5.")
     ] = None,
     session: Annotated[
         str | None, typer.Option("--session", help="An open session it would be asked in; a new one when left out.")
+    ] = None,
+    service_name: Annotated[
+        str | None,
+        typer.Option("--of", metavar="SERVICE", help="sms, voice/originating ...; that of the session, else data."),
     ] = None,
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -41,7 +45,8 @@ def explain(
     Example: ocs quota explain --subscriber 49151000001 --rating-group 10 --requested '20 MB'
     """
     loaded = node.settings(context, config)
-    account, found = node.run(_explain(loaded, subscriber, rating_group, tuple(service or ()), requested, session))
+    services = tuple(service or ())
+    account, found = node.run(_explain(loaded, subscriber, rating_group, services, requested, session, service_name))
     if as_json:
         print_json(_facts(found))
     else:
@@ -55,10 +60,13 @@ async def _explain(
     services: tuple[int, ...],
     requested: str | None,
     session_id: str | None,
+    service_name: str | None,
 ) -> "tuple[Account, Explanation]":
     from diameter_ocs.assemble import load_catalogue
+    from diameter_ocs.charging.decide import offer_of
     from diameter_ocs.charging.explain import explain_grant
     from diameter_ocs.cli import lookup
+    from diameter_ocs.rating.catalogue import DATA
     from diameter_ocs.server.clock import Clock
 
     catalogue = load_catalogue(loaded)
@@ -67,9 +75,10 @@ async def _explain(
         session = await lookup.session(store, session_id) if session_id is not None else None
     if session is not None and session.subscriber_id != subscriber.subscriber_id:
         raise Failure(f"session {session.session_id} is not one of {who}")
-    offer = catalogue.offers.get(subscriber.offer)
+    rated_as = service_name or (session.rated_as if session is not None else DATA)
+    offer = offer_of(catalogue, subscriber, rated_as)
     if offer is None:
-        raise Failure(f"offer {subscriber.offer} is not in the catalogue")
+        raise Failure(f"offer {subscriber.offer} has no tariff for {rated_as}")
     rule = offer.rule_for(rating_group, services)
     wish = _wish(requested, rule.unit.value if rule is not None else "octets")
     at_ms = Clock().at_ms()
@@ -88,7 +97,10 @@ def _wish(text: str | None, unit: str) -> "ServiceUnits":
         amount = parse_quantity(text, UnitType(unit))
     except ValueError as error:
         raise Failure(f"--requested: {error}", WRONG_USAGE) from None
-    return ServiceUnits(octets=amount) if unit == "octets" else ServiceUnits(seconds=amount)
+    kind = UnitType(unit)
+    if kind is UnitType.OCTETS:
+        return ServiceUnits(octets=amount)
+    return ServiceUnits(events=amount) if kind is UnitType.EVENTS else ServiceUnits(seconds=amount)
 
 
 def _result_code(found: "Explanation") -> int:

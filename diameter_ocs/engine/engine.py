@@ -287,9 +287,8 @@ class Engine:
                 cache.hits += 1
                 continue
             if type(command) is EventRequest:
+                identities.update(takewhile(lambda name: cache.by_identity(name) is None, command.identities))
                 holding = self._named(command.identities).holding
-                if holding is None:
-                    identities.update(command.identities)
                 known = holding.kept if holding is not None else {}
                 kept.update(key for key in command.remembered_keys() if key not in known)
                 continue

@@ -184,7 +184,14 @@ class Pending:
             meter.dropped_late()
             return
         request = self._request
-        code, answer = application.encoder.encode(self._message, request, outcome)
+        try:
+            code, answer = application.encoder.encode(self._message, request, outcome)
+        except Exception:
+            log.exception(
+                "an answer could not be written; what was charged stays charged", verdict=outcome.verdict.value
+            )
+            outcome = Outcome(Verdict.INTERNAL_ERROR, detail="the answer could not be written")
+            code, answer = application.encoder.encode(self._message, request, outcome)
         self._client.send(answer)
         meter.answered(self._client.label, request.request_type, code, now - self._arrived)
         if outcome.repeated:

@@ -87,6 +87,8 @@ COMMAND_ENUMERATIONS = ("Termination-Cause", "Requested-Action")
 COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id")
 
 Wanted = dict[str, tuple[Op, Layout | None]]
+ANY_UNITS = ServiceUnits()
+"""An empty Requested-Service-Unit: more of the same."""
 NO_UNITS: Mapping[int, bytes] = MappingProxyType({})
 
 
@@ -116,6 +118,7 @@ class _Slots(Struct, frozen=True):
 
     take: Callable[[Values], tuple[Any, ...]]
     session_id: int
+    application: int
     subscriptions: int
     extensions: int
     information: int
@@ -177,6 +180,7 @@ class CcrDecoder:
         self._slots = _Slots(
             itemgetter(*(slots[name] for name in wanted)),
             slots["Session-Id"],
+            slots["Auth-Application-Id"],
             slots["Subscription-Id"],
             slots["Subscription-Id-Extension"],
             slots["Service-Information"],
@@ -204,6 +208,8 @@ class CcrDecoder:
         values = decode(self._layout, message, HEADER_OCTETS, len(message))
         slots = self._slots
         session_id: Any = values[slots.session_id]
+        if values[slots.application] is None:
+            raise Odd
         if values[slots.extensions] is not None or not session_id[HEADER_OCTETS_OF_AVP:].isascii():
             raise Odd
         information: Any = values[slots.information]
@@ -352,7 +358,7 @@ class CcrDecoder:
         strange: dict[int, bytes],
         index: int,
     ) -> ServiceCredit:
-        requested, in_money = None, False
+        requested, in_money, reports_money = None, False, False
         if rsu is not None:
             total, sent, received, seconds, money, specific = self._take_rsu(rsu)
             octets = _octets(total, sent, received)
@@ -374,9 +380,12 @@ class CcrDecoder:
                     reports.append(ServiceUnits(octets, seconds, side=side))
                 else:
                     reports.append(with_other_units(octets, seconds, money, specific, side, is_wish=False))
-                    in_money = in_money or (requested is None and money is not None)
+                    reports_money = reports_money or money is not None
             used = tuple(reports)
-            in_money = in_money and all(units.is_money_only for units in used)
+            if reports_money and (requested is None or requested == ANY_UNITS):
+                in_money = all(units.is_money_only for units in used)
+            else:
+                in_money = in_money and all(units.money is not None for units in used)
         return ServiceCredit(
             group,
             tuple(services) if services else (),

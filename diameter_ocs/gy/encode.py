@@ -135,7 +135,7 @@ def _terms(credit: CreditOutcome) -> bytes:
 def _granted(unit: UnitType, units: int, extras: CreditExtras | None) -> bytes:
     """Granted-Service-Unit with CC-Total-Octets, CC-Time, CC-Service-Specific-Units, or CC-Money of the account."""
     if extras is not None and extras.tariff_change_s is not None:
-        return granted_until_change(units, extras.tariff_change_s)
+        return granted_until_change(unit, units, extras.tariff_change_s)
     if unit is UnitType.OCTETS:
         return _GSU_OCTETS(431, M | 24, 421, M | 16, units)
     if unit is UnitType.EVENTS:

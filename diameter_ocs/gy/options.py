@@ -6,7 +6,10 @@ Only sent where an operator wants them: a gateway that does not know an AVP with
 from struct import Struct as Packer
 
 from diameter_ocs.charging.extras import CreditExtras, SessionNotices
+from diameter_ocs.gy.units import specific_units
 from diameter_ocs.values.currency import NUMERIC_CODES, digits_and_exponent
+from diameter_ocs.values.money import LARGEST_MICROS
+from diameter_ocs.values.units import UnitType
 from diameter_ocs.wire.definition import pack_avp
 
 VENDOR_3GPP = 10415
@@ -32,10 +35,11 @@ def encode_extras(extras: CreditExtras) -> bytes:
     return parts
 
 
-def granted_until_change(octets: int, change_s: int) -> bytes:
+def granted_until_change(unit: UnitType, units: int, change_s: int) -> bytes:
     """Granted-Service-Unit with Tariff-Time-Change (RFC 8506 §8.20); seconds since 1970."""
+    amount = specific_units(units) if unit is UnitType.EVENTS else pack_avp(421, 0, True, units.to_bytes(8, "big"))
     change = pack_avp(451, 0, True, _U32(change_s + SECONDS_1900_TO_1970 & 0xFFFFFFFF))
-    return pack_avp(431, 0, True, change + pack_avp(421, 0, True, octets.to_bytes(8, "big")))
+    return pack_avp(431, 0, True, change + amount)
 
 
 def encode_notices(notices: SessionNotices | None) -> tuple[bytes, bytes]:
@@ -63,7 +67,7 @@ def _amount(code: int, vendor: int, micros: int, currency: str) -> bytes:
     number = NUMERIC_CODES.get(currency)
     if number is None:
         return b""
-    digits, exponent = digits_and_exponent(micros, currency)
+    digits, exponent = digits_and_exponent(max(-LARGEST_MICROS, min(micros, LARGEST_MICROS)), currency)
     value = pack_avp(447, 0, True, _I64(digits))
     if exponent:
         value += pack_avp(429, 0, True, _I32(exponent))

@@ -9,14 +9,16 @@ from struct import Struct as Packer
 from diameter_ocs.charging.request import ServiceUnits
 from diameter_ocs.errors import InvalidAvpValue
 from diameter_ocs.values.amount import CURRENCY_NUMBERS, digits_of, micros_of
+from diameter_ocs.values.money import LARGEST_MICROS
 from diameter_ocs.wire.definition import pack_avp
 
 CC_MONEY, CURRENCY_CODE, EXPONENT, UNIT_VALUE, VALUE_DIGITS = 413, 425, 429, 445, 447
 SPECIFIC_UNITS, COST_INFORMATION, COST_UNIT, TIME, TOTAL_OCTETS = 417, 423, 424, 420, 421
 REMAINING_BALANCE, VENDOR_3GPP = 2021, 10415
 HEADER_OCTETS, VENDOR_HEADER_OCTETS, VENDOR_FLAG = 8, 12, 0x80
-LARGEST_UNITS = (1 << 63) - 1
-"""What every store can hold as an integer."""
+LARGEST_EVENTS = (1 << 32) - 1
+"""More messages than anybody sends at once; their price stays within what an amount can be."""
+LARGEST_OCTETS = (1 << 64) - 1
 
 _HEAD = Packer(">II").unpack_from
 _NAME_OF_CURRENCY = {number: name for name, number in CURRENCY_NUMBERS.items()}
@@ -46,7 +48,7 @@ def with_other_units(
     events = None
     if specific is not None:
         events = int.from_bytes(specific[HEADER_OCTETS : HEADER_OCTETS + 8], "big")
-        if events > LARGEST_UNITS:
+        if events > LARGEST_EVENTS:
             raise InvalidAvpValue("more units than anything can be charged for", specific)
     if money is None:
         return ServiceUnits(octets, seconds, events, side=side)
@@ -76,7 +78,7 @@ def _signed(avp: bytes) -> int:
 def unit_avp(wish: ServiceUnits) -> bytes:
     """The AVP of the unit type that was asked for in vain; nothing when none was named."""
     if wish.octets is not None:
-        return pack_avp(TOTAL_OCTETS, 0, True, wish.octets.to_bytes(8, "big"))
+        return pack_avp(TOTAL_OCTETS, 0, True, min(wish.octets, LARGEST_OCTETS).to_bytes(8, "big"))
     return b"" if wish.seconds is None else pack_avp(TIME, 0, True, wish.seconds.to_bytes(4, "big"))
 
 
@@ -97,8 +99,8 @@ def currency_code(name: str) -> bytes:
 
 
 def unit_value(micros: int) -> bytes:
-    """Unit-Value (RFC 8506 §8.8)."""
-    digits, exponent = digits_of(micros)
+    """Unit-Value (RFC 8506 §8.8); an amount beyond what it can hold is told as the largest."""
+    digits, exponent = digits_of(max(-LARGEST_MICROS, min(micros, LARGEST_MICROS)))
     body = pack_avp(VALUE_DIGITS, 0, True, digits.to_bytes(8, "big", signed=True))
     if exponent:
         body += pack_avp(EXPONENT, 0, True, exponent.to_bytes(4, "big", signed=True))

@@ -187,11 +187,6 @@ class Compiler:
         return frozenset(definition.values) if definition.closed else None
 
 
-def has_choices(grammar: GroupGrammar) -> bool:
-    """Grammars with alternatives need a look of their own after decoding."""
-    return bool(grammar.choices)
-
-
 def decode(layout: Layout, data: bytes, pos: int, end: int, depth: int = 0) -> Values:
     """Values of data[pos:end] by slot; None where absent, a list where more than one may come.
 

@@ -1,5 +1,6 @@
 """Sessions decided one request at a time: what is granted, debited, released, and what a repeat gets."""
 
+import pytest
 from msgspec import structs
 
 from diameter_ocs.charging.decide import expire_session
@@ -487,3 +488,36 @@ def test_the_rest_of_a_paid_step_may_outlive_its_bucket():
     assert line.account.buckets == ()
     assert line.terminate(3, report(10, 5, more=False)).outcome.verdict is Verdict.SUCCESS
     assert line.account.open_sessions == 0
+
+
+# amounts that the gateway has rated -------------------------------------------------------------
+
+
+def in_money(group, wanted, *used):
+    wish = None if wanted is None else ServiceUnits(money=wanted)
+    return ServiceCredit(group, (), wish, tuple(ServiceUnits(money=each) for each in used), in_money=True)
+
+
+@pytest.mark.parametrize("group", [10, 99])
+def test_a_service_that_reports_money_twice_in_one_request_pays_both(group):
+    line = Line(money(10_000_000))
+    line.initial(in_money(group, 2_000_000))
+    decision = line.update(1, in_money(group, 2_000_000, 1_000_000), in_money(group, None, 500_000))
+    assert [credit.used for credit in decision.outcome.credits] == [1_000_000, 500_000]
+    assert line.account.buckets[0].remaining == 8_500_000
+
+
+def test_a_second_report_in_other_units_is_debited_too():
+    line = Line(money(10_000_000))
+    line.initial(in_money(10, 2_000_000))
+    line.update(1, in_money(10, 2_000_000, 1_000_000), report(10, MB, more=False))
+    assert line.account.buckets[0].remaining == 10_000_000 - 1_000_000 - 20_000
+
+
+def test_more_of_the_same_money_is_as_much_as_was_used():
+    line = Line(money(10_000_000))
+    line.initial(in_money(10, 2_000_000))
+    more = ServiceCredit(10, (), ServiceUnits(), (ServiceUnits(money=1_500_000),), in_money=True)
+    (answer,) = line.update(1, more).outcome.credits
+    assert (answer.granted, answer.unit) == (1_500_000, UnitType.MONEY)
+    assert line.account.buckets[0].remaining == 8_500_000

@@ -215,3 +215,24 @@ def test_a_report_without_parts_is_no_side():
     line = line_at(SIX, money(1_000_000))
     line.initial(ask(10))
     assert only(line.update(1, report(10, MB))).granted is not None
+
+
+def test_the_free_rest_of_a_paid_step_may_outlive_its_bucket():
+    line = line_at(EIGHT - HOUR_MS, structs.replace(money(200_000), valid_until_ms=EIGHT - HOUR_MS // 2))
+    line.initial(ask(10, MB // 2))
+    line.update(1, report(10, MB // 2))
+    line.at_ms = EIGHT
+    line.update(2, report(10, MB // 2, more=False))
+    assert line.sessions["s;1;1"].quotas[0].used_units == MB
+
+
+def test_usage_reported_after_silence_costs_what_it_did_before_it():
+    line = line_at(EIGHT - HOUR_MS, money(10_000_000), silence=Silence.RELEASE)
+    line.initial(ask(10, MB))
+    silent = structs.replace(line.sessions["s;1;1"], expires_ms=EIGHT - 1)
+    offer = line.terms.catalogue.offers["standard"]
+    ended = expire_session(line.account, silent, offer, line.terms.rules, EIGHT - 1)
+    line.account, line.sessions["s;1;1"] = ended.account, ended.session
+    line.at_ms = EIGHT + HOUR_MS
+    line.terminate(1, report(10, MB, more=False))
+    assert line.account.buckets[0].remaining == 10_000_000 - 100_000

@@ -43,3 +43,19 @@ def test_mistakes(customer):
     assert "no session" in customer.refused(
         "quota", "explain", "--subscriber", "99955500101", "--session", "nobody", code=1
     )
+
+
+@pytest.mark.parametrize(
+    ("service", "requested", "unit", "granted"),
+    [("sms", "3", "events", 3), ("voice", "45 s", "seconds", 45), ("voice/terminating", "90 s", "seconds", 90)],
+)
+def test_other_services_than_data(customer, service, requested, unit, granted):
+    asked = ["quota", "explain", "--subscriber", "99955500101", "--of", service, "--requested", requested]
+    found = customer.json(*asked)
+    assert (found["result_code"], found["unit"], found["granted"]) == (2001, unit, granted)
+    assert "granted" in customer(*asked).stdout
+
+
+def test_a_service_that_the_offer_does_not_have(customer):
+    said = customer.refused("quota", "explain", "--subscriber", "99955500101", "--of", "fax", code=1)
+    assert "has no tariff for fax" in said

@@ -176,3 +176,25 @@ def test_memory_keeps_a_bounded_number_of_outcomes():
     holding.pins = 0
     cache.shrink()
     assert len(holding.kept) == 3
+
+
+async def test_the_first_name_decides_whichever_is_in_memory(store):
+    """Names of two accounts in one event: a repeat after a restart finds the same account, and is not charged again."""
+    both = structs.replace(event(1), identities=(msisdn(1), msisdn(2)))
+    settings = EngineSettings()
+    engine = Engine(store, Terms(parse_catalogue(TEXT, "test.toml"), ChargingRules()), ManualClock(), settings)
+    await engine.start()
+    await open_account(engine, 1, money(1_000_000))
+    await open_account(engine, 2, money(1_000_000))
+    await engine.stop()
+    for warm in (2, 1):
+        engine = Engine(store, Terms(parse_catalogue(TEXT, "test.toml"), ChargingRules()), ManualClock(), settings)
+        await engine.start()
+        assert (await engine.execute(event(10 + warm, account=warm))).verdict is Verdict.SUCCESS
+        assert (await engine.execute(both)).verdict is Verdict.SUCCESS
+        await engine.stop()
+    left = []
+    for name in ("acc-1", "acc-2"):
+        found = await store.snapshot(name)
+        left.append(found[0].account.buckets[0].remaining)
+    assert left == [1_000_000 - 2 * 70_000, 1_000_000 - 70_000]

@@ -216,3 +216,38 @@ def test_a_broken_length_is_told_with_the_avp():
 
 def test_decoded_strictly_it_is_a_ccr():
     assert decode_message(ccr(), default_dictionary()).grammar.short == "CCR"
+
+
+def euros(amount):
+    return ("CC-Money", [("Unit-Value", [("Value-Digits", amount)]), ("Currency-Code", 978)])
+
+
+@pytest.mark.parametrize(
+    ("wish", "used"),
+    [
+        ([], [euros(2)]),
+        ([euros(1)], [euros(2), ("CC-Time", 30)]),
+        (None, [euros(2)]),
+    ],
+)
+def test_reported_money_is_money_whatever_stands_beside_it(wish, used):
+    asked = [] if wish is None else [("Requested-Service-Unit", wish)]
+    credit = [*asked, ("Used-Service-Unit", used), ("Rating-Group", 10)]
+    message = ccr(("Multiple-Services-Credit-Control", credit), kind=2, number=1)
+    assert decoder().decode(message).session.credits[0].in_money
+
+
+def test_more_messages_than_anything_can_cost_are_refused():
+    credit = [("Requested-Service-Unit", [("CC-Service-Specific-Units", 1 << 32)]), ("Rating-Group", 10)]
+    with pytest.raises(InvalidAvpValue):
+        decoder().decode(ccr(("Multiple-Services-Credit-Control", credit)))
+
+
+def test_a_request_without_its_application_is_refused():
+    message = ccr(("Multiple-Services-Credit-Control", [("Rating-Group", 10)]))
+    application = encode_avp("Auth-Application-Id", 4, default_dictionary())
+    assert application in message
+    foreign = bytes((*application[:4], 0x80, *application[5:]))
+    with pytest.raises(MissingAvp) as caught:
+        decoder().decode(message.replace(application, foreign))
+    assert caught.value.failed_avp[:4] == application[:4]
