@@ -8,7 +8,8 @@ from struct import Struct as Packer
 
 from diameter_ocs.charging.request import ServiceUnits
 from diameter_ocs.errors import InvalidAvpValue
-from diameter_ocs.values.amount import CURRENCY_NUMBERS, digits_of, micros_of
+from diameter_ocs.values.amount import digits_of, micros_of
+from diameter_ocs.values.currency import NUMERIC_CODES
 from diameter_ocs.values.money import LARGEST_MICROS
 from diameter_ocs.wire.definition import pack_avp
 
@@ -21,7 +22,7 @@ LARGEST_EVENTS = (1 << 32) - 1
 LARGEST_OCTETS = (1 << 64) - 1
 
 _HEAD = Packer(">II").unpack_from
-_NAME_OF_CURRENCY = {number: name for name, number in CURRENCY_NUMBERS.items()}
+_NAME_OF_CURRENCY = {number: name for name, number in NUMERIC_CODES.items()}
 
 
 def members(avp: bytes) -> Iterator[tuple[int, bytes]]:
@@ -89,7 +90,7 @@ def currency_name(number: int | None) -> str:
 
 def currency_number(name: str) -> int | None:
     """978 for 'EUR'; the number itself for an unknown one that came as such; None when there is none."""
-    return int(name) if name.isdigit() else CURRENCY_NUMBERS.get(name)
+    return int(name) if name.isdigit() else NUMERIC_CODES.get(name)
 
 
 def currency_code(name: str) -> bytes:

@@ -8,8 +8,8 @@ NUMERIC_CODES = {
     "GHS": 936, "HKD": 344, "HUF": 348, "IDR": 360, "ILS": 376, "INR": 356, "ISK": 352, "JOD": 400, "JPY": 392,
     "KES": 404, "KRW": 410, "KWD": 414, "LKR": 144, "MAD": 504, "MXN": 484, "MYR": 458, "NGN": 566, "NOK": 578,
     "NZD": 554, "OMR": 512, "PEN": 604, "PHP": 608, "PKR": 586, "PLN": 985, "QAR": 634, "RON": 946, "RSD": 941,
-    "SAR": 682, "SEK": 752, "SGD": 702, "THB": 764, "TND": 788, "TRY": 949, "TWD": 901, "TZS": 834, "UAH": 980,
-    "UGX": 800, "USD": 840, "UYU": 858, "VND": 704, "XAF": 950, "XOF": 952, "ZAR": 710,
+    "RUB": 643, "SAR": 682, "SEK": 752, "SGD": 702, "THB": 764, "TND": 788, "TRY": 949, "TWD": 901, "TZS": 834,
+    "UAH": 980, "UGX": 800, "USD": 840, "UYU": 858, "VND": 704, "XAF": 950, "XOF": 952, "ZAR": 710,
 }  # fmt: skip
 """Currency-Code of a currency's letters."""
 _MINOR_DIGITS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3} | dict.fromkeys(
