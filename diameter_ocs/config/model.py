@@ -7,13 +7,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 
 from diameter_ocs.charging.rules import Silence, UnknownSession
 from diameter_ocs.config import values
+from diameter_ocs.peer.watchdog import MIN_TW_SECONDS
 from diameter_ocs.server.address import Address
 from diameter_ocs.values.identity import IdentityKind
 
 LARGEST_MESSAGE = 16_777_212
 """Message Length has 24 bits and is a multiple of 4 (RFC 6733 §3)."""
-SHORTEST_WATCHDOG_SECONDS = 6
-"""Twinit MUST NOT be set lower than 6 seconds (RFC 3539 §3.4.1)."""
 LATEST_ANSWER_SECONDS = 5.0
 """Gateways give up on a request at about this age, and an answer that comes later harms some of them."""
 
@@ -70,7 +69,7 @@ class Diameter(Section):
     """A longer message closes its connection."""
     max_connections: Annotated[int, Field(ge=1, le=65_536)] = 256
     """Connections open at one time."""
-    watchdog_seconds: Annotated[int, Field(ge=SHORTEST_WATCHDOG_SECONDS, le=3600)] = 30
+    watchdog_seconds: Annotated[int, Field(ge=MIN_TW_SECONDS, le=3600)] = 30
     """Silence after which a peer is asked for a sign of life (Twinit of RFC 3539)."""
     cer_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 10
     """A connection that has not introduced itself by then is closed."""

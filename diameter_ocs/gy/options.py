@@ -6,9 +6,9 @@ Only sent where an operator wants them: a gateway that does not know an AVP with
 from struct import Struct as Packer
 
 from diameter_ocs.charging.extras import CreditExtras, SessionNotices
-from diameter_ocs.gy.units import specific_units
-from diameter_ocs.values.currency import NUMERIC_CODES, digits_and_exponent
-from diameter_ocs.values.money import LARGEST_MICROS
+from diameter_ocs.gy.units import currency_code, specific_units, unit_value_of
+from diameter_ocs.values.currency import digits_and_exponent
+from diameter_ocs.values.money import within_limits
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.wire.definition import pack_avp
 
@@ -17,8 +17,6 @@ SECONDS_1900_TO_1970 = 2_208_988_800
 """Time counts from 1900 (RFC 6733 §4.3.1)."""
 NO_NOTICES = b"", b""
 _U32 = Packer(">I").pack
-_I32 = Packer(">i").pack
-_I64 = Packer(">q").pack
 
 
 def encode_extras(extras: CreditExtras) -> bytes:
@@ -64,11 +62,7 @@ def encode_notices(notices: SessionNotices | None) -> tuple[bytes, bytes]:
 
 def _amount(code: int, vendor: int, micros: int, currency: str) -> bytes:
     """{Unit-Value}{Currency-Code}; nothing for a currency whose number is not known, as both are required."""
-    number = NUMERIC_CODES.get(currency)
-    if number is None:
+    number = currency_code(currency)
+    if not number:
         return b""
-    digits, exponent = digits_and_exponent(max(-LARGEST_MICROS, min(micros, LARGEST_MICROS)), currency)
-    value = pack_avp(447, 0, True, _I64(digits))
-    if exponent:
-        value += pack_avp(429, 0, True, _I32(exponent))
-    return pack_avp(code, vendor, True, pack_avp(445, 0, True, value) + pack_avp(425, 0, True, _U32(number)))
+    return pack_avp(code, vendor, True, unit_value_of(*digits_and_exponent(within_limits(micros), currency)) + number)

@@ -10,7 +10,7 @@ from diameter_ocs.charging.request import ServiceUnits
 from diameter_ocs.errors import InvalidAvpValue
 from diameter_ocs.values.amount import digits_of, micros_of
 from diameter_ocs.values.currency import NUMERIC_CODES
-from diameter_ocs.values.money import LARGEST_MICROS
+from diameter_ocs.values.money import within_limits
 from diameter_ocs.wire.definition import pack_avp
 
 CC_MONEY, CURRENCY_CODE, EXPONENT, UNIT_VALUE, VALUE_DIGITS = 413, 425, 429, 445, 447
@@ -100,8 +100,12 @@ def currency_code(name: str) -> bytes:
 
 
 def unit_value(micros: int) -> bytes:
-    """Unit-Value (RFC 8506 §8.8); an amount beyond what it can hold is told as the largest."""
-    digits, exponent = digits_of(max(-LARGEST_MICROS, min(micros, LARGEST_MICROS)))
+    """Unit-Value (RFC 8506 §8.8) in as few digits as it needs."""
+    return unit_value_of(*digits_of(within_limits(micros)))
+
+
+def unit_value_of(digits: int, exponent: int) -> bytes:
+    """Unit-Value of Value-Digits and Exponent; an exponent of 0 is left out."""
     body = pack_avp(VALUE_DIGITS, 0, True, digits.to_bytes(8, "big", signed=True))
     if exponent:
         body += pack_avp(EXPONENT, 0, True, exponent.to_bytes(4, "big", signed=True))

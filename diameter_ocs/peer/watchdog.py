@@ -16,7 +16,7 @@ from msgspec.structs import replace
 JITTER_SECONDS = 2.0
 """RFC 3539 §3.4.1: each Tw is spread by a random amount of up to this much, either way."""
 
-MIN_TW_SECONDS = 6.0
+MIN_TW_SECONDS = 6
 """RFC 3539 §3.4.1: the smallest Tw that may be configured."""
 
 REOPEN_ANSWERS = 2

@@ -62,9 +62,7 @@ def _written_out(name: str, tables: Mapping[str, Any], tell: Tell) -> dict[str, 
     return found
 
 
-def quota_policy(
-    key: str, file: QuotaFile, quantity: Callable[[str, Quantity, UnitType], int], tell: Tell
-) -> QuotaPolicy:
+def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell) -> QuotaPolicy:
     """The policy; what does not fit together is told."""
     unit = UnitType(file.unit)
 

@@ -25,11 +25,6 @@ def resource(*parts: str) -> Path:
     raise ResourceMissing(f"{'/'.join(parts)} is not installed: looked for {looked}")
 
 
-def dictionaries_dir() -> Path:
-    """The folder of AVP and command definitions."""
-    return resource("dictionaries")
-
-
 def config_dir() -> Path:
     """The folder with the sample ocs.toml, catalogue, Prometheus and Grafana files."""
     return resource("config")

@@ -22,12 +22,12 @@ from diameter_ocs.simulator.message import ABORT_SESSION, RE_AUTH
 from diameter_ocs.simulator.scenario_file import (
     DIALECTS,
     EVENTS,
-    NO_GROUP,
     OPERATOR_DEEDS,
     Deed,
     Expectation,
     Scenario,
     Step,
+    group_name,
     load_scenario,
 )
 from diameter_ocs.values.money import format_money
@@ -229,7 +229,13 @@ class _Player:
         for session_id, groups in self.books().items():
             for group, book in groups.items():
                 yield GroupTotals(
-                    session_id, _name(group), book.granted, book.answered, book.unanswered, book.refused, book.doubtful
+                    session_id,
+                    group_name(group),
+                    book.granted,
+                    book.answered,
+                    book.unanswered,
+                    book.refused,
+                    book.doubtful,
                 )
 
 
@@ -255,7 +261,7 @@ def _event_mismatches(expect: Expectation, sender: EventSender) -> Iterator[str]
         found = answer.group(group)
         granted = (found.granted if found is not None else None) or 0
         if not comparison.holds(granted):
-            yield f"group {_name(group)} was granted {granted:,} units, expected {comparison}"
+            yield f"group {group_name(group)} was granted {granted:,} units, expected {comparison}"
 
 
 def _enough(result: bool | None) -> str:
@@ -267,30 +273,26 @@ def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int |
     named = {*expect.groups, *expect.granted, *expect.final, *expect.refused, *expect.stopped, *expect.restricted}
     named -= groups.keys()
     for group in named:
-        yield f"group {_name(group)} is not part of the session"
+        yield f"group {group_name(group)} is not part of the session"
     for group, code in expect.groups.items():
         if group in groups and groups[group].result_code != code:
-            yield f"group {_name(group)} got {groups[group].result_code}, expected {code}"
+            yield f"group {group_name(group)} got {groups[group].result_code}, expected {code}"
     for group, code in expect.refused.items():
         if group in groups and (groups[group].phase is not GroupPhase.STOPPED or groups[group].result_code != code):
             seen = f"{groups[group].phase.value} with {groups[group].result_code}"
-            yield f"group {_name(group)} is {seen}, expected it refused with {code}"
+            yield f"group {group_name(group)} is {seen}, expected it refused with {code}"
     for group, comparison in expect.granted.items():
         if group in groups and not comparison.holds(groups[group].quota):
-            yield f"group {_name(group)} was granted {groups[group].quota:,} octets, expected {comparison}"
+            yield f"group {group_name(group)} was granted {groups[group].quota:,} octets, expected {comparison}"
     for group, comparison in expect.passed.items():
         if not comparison.holds(passed.get(group, 0)):
-            yield f"{passed.get(group, 0):,} octets of group {_name(group)} passed, expected {comparison}"
+            yield f"{passed.get(group, 0):,} octets of group {group_name(group)} passed, expected {comparison}"
     for group in expect.final:
         if group in groups and groups[group].final is None:
-            yield f"group {_name(group)} has no final units"
+            yield f"group {group_name(group)} has no final units"
     for group in expect.stopped:
         if group in groups and groups[group].phase is not GroupPhase.STOPPED:
-            yield f"group {_name(group)} is {groups[group].phase.value}, expected it stopped"
+            yield f"group {group_name(group)} is {groups[group].phase.value}, expected it stopped"
     for group in expect.restricted:
         if group in groups and groups[group].phase is not GroupPhase.RESTRICTED:
-            yield f"group {_name(group)} is {groups[group].phase.value}, expected it restricted"
-
-
-def _name(group: int | None) -> str:
-    return NO_GROUP if group is None else str(group)
+            yield f"group {group_name(group)} is {groups[group].phase.value}, expected it restricted"

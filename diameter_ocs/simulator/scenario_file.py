@@ -176,10 +176,10 @@ class Step(Struct, frozen=True):
     def __str__(self) -> str:
         parts = [self.deed.value.replace("_", " "), self.session]
         unit = "seconds" if self.is_in_seconds else "octets"
-        parts += [f"{amount:,} {unit} of group {_name(group)}" for group, amount in self.octets.items()]
+        parts += [f"{amount:,} {unit} of group {group_name(group)}" for group, amount in self.octets.items()]
         parts += [f"{self.amount:,} octets"] if self.deed is Deed.CREDIT else []
         parts += [f"{self.seconds} s"] if self.deed is Deed.IDLE else []
-        parts += [f"{self.units} units of group {_name(self.group)}"] if self.deed in EVENTS else []
+        parts += [f"{self.units} units of group {group_name(self.group)}"] if self.deed in EVENTS else []
         return " ".join(filter(None, parts))
 
 
@@ -419,5 +419,6 @@ def suggestion(word: str, known: Iterator[str] | tuple[str, ...] | list[str] | M
     return f", did you mean {close[0]!r}?" if close else ""
 
 
-def _name(group: int | None) -> str:
+def group_name(group: int | None) -> str:
+    """As it is written in a file and told in a report."""
     return NO_GROUP if group is None else str(group)

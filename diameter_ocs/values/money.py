@@ -12,6 +12,11 @@ def divide_up(amount: int, by: int) -> int:
     return -(-amount // by)
 
 
+def within_limits(micros: int) -> int:
+    """An amount as it can be told: beyond the largest, the largest."""
+    return max(-LARGEST_MICROS, min(micros, LARGEST_MICROS))
+
+
 def share_of(amount: int, part: int, whole: int) -> int:
     """What `part` of `whole` equal units have of an amount, rounded towards minus infinity."""
     return amount * part // whole
