@@ -85,6 +85,7 @@ class ServiceCredit(Struct, frozen=True, omit_defaults=True, gc=False):
 class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     """A CCR-Initial, -Update or -Termination.
 
+    session_id: the key of the session, see values.session_key.
     identities: every usable Subscription-Id, in the order of preference of the operator.
     is_undivided: its one credit is that of the whole session, not of a group (RFC 8506 §5.1 without
     Multiple-Services-Credit-Control), so a refusal of it refuses the session.

@@ -83,7 +83,10 @@ class Answer(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Session(Struct, frozen=True, omit_defaults=True, gc=False):
-    """One session of one subscriber. Closed sessions are kept for a stated time, for late repeats and reports."""
+    """One session of one subscriber. Closed sessions are kept for a stated time, for late repeats and reports.
+
+    session_id: its key, see values.session_key: a sub-session is a session of its own.
+    """
 
     session_id: str
     account_id: str

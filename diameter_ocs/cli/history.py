@@ -12,6 +12,7 @@ from diameter_ocs.cli.views import amount
 from diameter_ocs.ledger.account import Account
 from diameter_ocs.ledger.journal import Action, Entry, Posting
 from diameter_ocs.storage.events import EVENT_KINDS
+from diameter_ocs.values.session_key import parts_of_key
 from diameter_ocs.values.units import UnitType, format_quantity
 from diameter_ocs.values.verdict import Verdict
 
@@ -22,11 +23,13 @@ SUM_OF = {Action.DEBIT: (Action.DEBIT, Action.FREE, Action.UNRATED), Action.RELE
 
 def entry_facts(entry: Entry) -> dict[str, Any]:
     """A journal entry, JSON-able; the answer is the one that was committed with it."""
+    session_id, sub_session = parts_of_key(entry.session_id)
     return {
         "seq": entry.seq,
         "at": instant(entry.at_ms),
         "kind": entry.kind,
-        "session_id": entry.session_id,
+        "session_id": session_id,
+        "sub_session_id": sub_session,
         "request_number": entry.request_number,
         "reason": entry.reason,
         "postings": [posting_facts(posting) for posting in entry.postings],

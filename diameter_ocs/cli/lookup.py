@@ -10,6 +10,7 @@ from diameter_ocs.ledger.account import Subscriber
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.storage.events import EVENT_KINDS, event_entries
 from diameter_ocs.storage.protocol import VersionedAccount, Wanted
+from diameter_ocs.values.session_key import told_key
 
 if TYPE_CHECKING:
     from diameter_ocs.storage import Store
@@ -61,16 +62,16 @@ def _of_account(loaded: VersionedAccount, subscriber_id: str) -> tuple[Versioned
     raise Failure(f"account {loaded.account.account_id} has no subscriber {subscriber_id}")
 
 
-async def session(store: "Store", session_id: str | None) -> Session:
-    """By the whole Session-Id, or the one with the latest request. Raises Failure when there is none."""
-    if session_id is None:
+async def session(store: "Store", key: str | None) -> Session:
+    """By its key (see values.session_key), or the one with the latest request. Raises Failure when there is none."""
+    if key is None:
         for latest in await store.sessions(open_only=False, limit=1):
             return latest
         raise Failure("there is no session yet")
-    loaded = await store.load(Wanted(session_ids=(session_id,)))
-    if session_id not in loaded.sessions:
-        raise Failure(f"there is no session {session_id} (closed sessions are forgotten after a while)")
-    return loaded.sessions[session_id]
+    loaded = await store.load(Wanted(session_ids=(key,)))
+    if key not in loaded.sessions:
+        raise Failure(f"there is no session {told_key(key)} (closed sessions are forgotten after a while)")
+    return loaded.sessions[key]
 
 
 async def latest_events(store: "Store", loaded: VersionedAccount) -> list[Entry]:
@@ -80,9 +81,9 @@ async def latest_events(store: "Store", loaded: VersionedAccount) -> list[Entry]
     return [entry for entry in newest if entry.kind in EVENT_KINDS][-EVENTS_SHOWN:]
 
 
-async def event(store: "Store", session_id: str) -> tuple[VersionedAccount, list[Entry]] | None:
-    """The account that an event with this Session-Id changed, and its entries; None when nothing is remembered."""
-    found = await event_entries(store, session_id)
+async def event(store: "Store", key: str) -> tuple[VersionedAccount, list[Entry]] | None:
+    """The account that an event with this key changed, and its entries; None when nothing is remembered."""
+    found = await event_entries(store, key)
     return (await account(store, found[0].account_id), found) if found else None
 
 

@@ -22,6 +22,12 @@ MS_PER_DAY = 86_400_000
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+SubSession = Annotated[
+    int | None,
+    typer.Option(
+        "--sub-session", metavar="NUMBER", min=0, max=(1 << 64) - 1, help="Its CC-Sub-Session-Id, if it has one."
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the journal.")]
 Msisdn = Annotated[list[str] | None, typer.Option("--msisdn", metavar="DIGITS", help="Telephone number; may repeat.")]
 Imsi = Annotated[list[str] | None, typer.Option("--imsi", metavar="DIGITS", help="IMSI; may repeat.")]

@@ -7,6 +7,7 @@ import typer
 from diameter_ocs.cli import node, options
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure
 from diameter_ocs.cli.output import console, print_json
+from diameter_ocs.values.session_key import session_key, told_key
 
 if TYPE_CHECKING:
     from diameter_ocs.charging.explain import Explanation
@@ -33,6 +34,7 @@ def explain(
     session: Annotated[
         str | None, typer.Option("--session", help="An open session it would be asked in; a new one when left out.")
     ] = None,
+    sub_session: options.SubSession = None,
     service_name: Annotated[
         str | None,
         typer.Option("--of", metavar="SERVICE", help="sms, voice/originating ...; that of the session, else data."),
@@ -46,7 +48,8 @@ def explain(
     """
     loaded = node.settings(context, config)
     services = tuple(service or ())
-    account, found = node.run(_explain(loaded, subscriber, rating_group, services, requested, session, service_name))
+    key = session_key(session, sub_session) if session is not None else None
+    account, found = node.run(_explain(loaded, subscriber, rating_group, services, requested, key, service_name))
     if as_json:
         print_json(_facts(found))
     else:
@@ -59,7 +62,7 @@ async def _explain(
     rating_group: int | None,
     services: tuple[int, ...],
     requested: str | None,
-    session_id: str | None,
+    key: str | None,
     service_name: str | None,
 ) -> "tuple[Account, Explanation]":
     from diameter_ocs.assemble import load_catalogue
@@ -72,9 +75,9 @@ async def _explain(
     catalogue = load_catalogue(loaded)
     async with node.opened(loaded) as store:
         versioned, subscriber = await lookup.subscriber(store, who)
-        session = await lookup.session(store, session_id) if session_id is not None else None
+        session = await lookup.session(store, key) if key is not None else None
     if session is not None and session.subscriber_id != subscriber.subscriber_id:
-        raise Failure(f"session {session.session_id} is not one of {who}")
+        raise Failure(f"session {told_key(session.session_id)} is not one of {who}")
     rated_as = service_name or (session.rated_as if session is not None else DATA)
     offer = offer_of(catalogue, subscriber, rated_as)
     if offer is None:

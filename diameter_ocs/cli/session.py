@@ -7,6 +7,7 @@ import typer
 
 from diameter_ocs.cli import node, options
 from diameter_ocs.cli.output import console, plain, print_json
+from diameter_ocs.values.session_key import parts_of_key, session_key, told_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,16 +54,18 @@ def show(
     session: Annotated[
         str | None, typer.Argument(metavar="SESSION", help="The whole Session-Id, in quotes; the latest when left out.")
     ] = None,
+    sub_session: options.SubSession = None,
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show a session or one-time event and its history: what was debited, released, reserved and answered."""
     loaded = node.settings(context, config)
-    event = node.run(_load_event(loaded, session)) if session is not None else None
+    key = session_key(session, sub_session) if session is not None else None
+    event = node.run(_load_event(loaded, key)) if key is not None else None
     if event is not None:
-        _print_event(str(session), *event, as_json)
+        _print_event(str(key), *event, as_json)
         return
-    found = node.run(_load(loaded, session))
+    found = node.run(_load(loaded, key))
     if as_json:
         _print_json(found)
     else:
@@ -76,6 +79,7 @@ def reauthorize(
     rating_group: Annotated[
         int | None, typer.Option("--rating-group", min=0, max=(1 << 32) - 1, help="Only this group of the session.")
     ] = None,
+    sub_session: options.SubSession = None,
     reason: options.Reason = "ocs session reauthorize",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -84,13 +88,14 @@ def reauthorize(
 
     The running node sends it; `ocs session show` tells what came of it.
     """
-    _ask(context, session, "reauthorize", rating_group, reason, config, as_json)
+    _ask(context, session_key(session, sub_session), "reauthorize", rating_group, reason, config, as_json)
 
 
 @app.command()
 def abort(
     context: typer.Context,
     session: SessionId,
+    sub_session: options.SubSession = None,
     reason: options.Reason = "ocs session abort",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -99,12 +104,12 @@ def abort(
 
     The running node sends it; `ocs session show` tells what came of it. A gateway may refuse.
     """
-    _ask(context, session, "abort", None, reason, config, as_json)
+    _ask(context, session_key(session, sub_session), "abort", None, reason, config, as_json)
 
 
 def _ask(
     context: typer.Context,
-    session_id: str,
+    key: str,
     kind: str,
     rating_group: int | None,
     reason: str,
@@ -115,10 +120,10 @@ def _ask(
     from diameter_ocs.charging.outbox import RequestKind
 
     loaded = node.settings(context, config)
-    found = node.run(_load(loaded, session_id))
-    command = AskGateway(found.session.account_id, session_id, RequestKind(kind), rating_group, reason)
+    found = node.run(_load(loaded, key))
+    command = AskGateway(found.session.account_id, key, RequestKind(kind), rating_group, reason)
     node.succeeded(node.run(node.execute(loaded, command)))
-    after = node.run(_load(loaded, session_id))
+    after = node.run(_load(loaded, key))
     if as_json:
         _print_json(after)
     else:
@@ -137,34 +142,36 @@ class _Found:
     requests: "Sequence[GatewayRequest]"
 
 
-async def _load_event(config: "Config", session_id: str) -> "tuple[VersionedAccount, list[Entry]] | None":
-    """None: this is not the Session-Id of a one-time event."""
+async def _load_event(config: "Config", key: str) -> "tuple[VersionedAccount, list[Entry]] | None":
+    """None: this is not the key of a one-time event."""
     from diameter_ocs.cli import lookup
 
     async with node.opened(config) as store:
-        return await lookup.event(store, session_id)
+        return await lookup.event(store, key)
 
 
-async def _load(config: "Config", session_id: str | None) -> _Found:
+async def _load(config: "Config", key: str | None) -> _Found:
     from diameter_ocs.cli import lookup
 
     async with node.opened(config) as store:
-        found = await lookup.session(store, session_id)
+        found = await lookup.session(store, key)
         owner = await lookup.account(store, found.account_id)
         entries = await store.session_entries(found.session_id)
         return _Found(found, owner, entries, await store.session_requests(found.session_id))
 
 
-def _print_event(session_id: str, owner: "VersionedAccount", entries: "list[Entry]", as_json: bool) -> None:
+def _print_event(key: str, owner: "VersionedAccount", entries: "list[Entry]", as_json: bool) -> None:
     from diameter_ocs.cli.history import History, entry_facts
 
     account = owner.account
     if as_json:
         history = [entry_facts(entry) for entry in entries]
-        print_json({"session_id": session_id, "account_id": account.account_id, "history": history})
+        session_id, sub_session = parts_of_key(key)
+        facts = {"session_id": session_id, "sub_session_id": sub_session, "account_id": account.account_id}
+        print_json(facts | {"history": history})
         return
     out = console()
-    out.print(plain(session_id), style="bold")
+    out.print(plain(told_key(key)), style="bold")
     out.print(f"a one-time event of account {account.account_id}")
     out.print(History(account).table(entries))
 
@@ -184,7 +191,7 @@ def _print(found: _Found) -> None:
 
     out, session, account = console(), found.session, found.owner.account
     why = f" ({session.close_reason})" if session.close_reason else ""
-    out.print(plain(session.session_id), style="bold")
+    out.print(plain(told_key(session.session_id)), style="bold")
     out.print(f"account {session.account_id}, subscriber {session.subscriber_id}, from {plain(session.origin_host)}")
     out.print(f"{session.status.value}{why}, {plain(session.service_context)}")
     out.print(views.quota_table(session, account.currency))

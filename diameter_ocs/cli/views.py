@@ -12,6 +12,7 @@ from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.storage.protocol import VersionedAccount
 from diameter_ocs.values.money import format_money
+from diameter_ocs.values.session_key import parts_of_key, told_key
 from diameter_ocs.values.units import UnitType, format_quantity
 
 Facts = dict[str, Any]
@@ -75,8 +76,10 @@ def subscriber_facts(subscriber: Subscriber) -> Facts:
 
 
 def session_facts(session: Session) -> Facts:
+    session_id, sub_session = parts_of_key(session.session_id)
     return {
-        "session_id": session.session_id,
+        "session_id": session_id,
+        "sub_session_id": sub_session,
         "account_id": session.account_id,
         "subscriber_id": session.subscriber_id,
         "status": session.status.value,
@@ -162,7 +165,7 @@ def session_table(sessions: Sequence[Session]) -> Table:
     for session in sessions:
         groups = ", ".join(group_name(quota.rating_group) for quota in session.quotas)
         made.add_row(
-            plain(session.session_id),
+            plain(told_key(session.session_id)),
             session.account_id,
             session.status.value,
             when(session.opened_ms),

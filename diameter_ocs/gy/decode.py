@@ -21,6 +21,7 @@ from diameter_ocs.gy.services import Services
 from diameter_ocs.gy.units import with_other_units
 from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.values.identity import Identity, IdentityKind, identity
+from diameter_ocs.values.session_key import MARK, session_key
 from diameter_ocs.wire.codec import Avp, Message, decode_avps, decode_message
 from diameter_ocs.wire.definition import example_avp, pack_avp
 from diameter_ocs.wire.dictionary import Dictionary
@@ -244,6 +245,8 @@ class CcrDecoder:
         strange: dict[int, bytes] = {}
         asked, fingerprint = self._asked(msccs, command_rsu, command_usu, service_id, strange)
         name = session_id[HEADER_OCTETS_OF_AVP : int.from_bytes(session_id[5:8], "big")].decode()
+        if sub_session is not None or MARK in name:
+            name = _key(name, sub_session)
         if is_event:
             if not asked and (service_id is not None or action != Action.CHECK_BALANCE):
                 asked = (ServiceCredit(None, () if service_id is None else (service_id,)),)
@@ -443,6 +446,12 @@ def _check_lengths(session_id: bytes, host: str, realm: str, context: str) -> No
     for code, name in ((264, host), (296, realm), (461, context)):
         if len(name) > MAX_NAME_OCTETS:
             raise InvalidAvpValue(f"AVP {code} has at most {MAX_NAME_OCTETS} characters here", _text(code, name))
+
+
+def _key(session_id: str, sub_session: bytes | None) -> str:
+    """sub_session: a CC-Sub-Session-Id AVP, Unsigned64."""
+    number = None if sub_session is None else int.from_bytes(sub_session[HEADER_OCTETS_OF_AVP:], "big")
+    return session_key(session_id, number)
 
 
 def _content_of_vendor_avp(avp: bytes) -> bytes:

@@ -7,6 +7,7 @@ from diameter_ocs.charging.outbox import GatewayRequest, RequestKind
 from diameter_ocs.charging.session import Session
 from diameter_ocs.errors import MessageError
 from diameter_ocs.peer.node import CREDIT_CONTROL, Node
+from diameter_ocs.values.session_key import parts_of_key
 from diameter_ocs.wire.codec import Tree, decode_lenient
 from diameter_ocs.wire.dictionary import Dictionary
 from diameter_ocs.wire.header import RETRANSMIT
@@ -20,8 +21,9 @@ def encode_request(
     request: GatewayRequest, session: Session, node: Node, dictionary: Dictionary, end_to_end: int
 ) -> bytes:
     """RAR or ASR about a session, to the host its last request came from. Hop-by-Hop Identifier 0."""
+    session_id, sub_session = parts_of_key(session.session_id)
     tree: list[tuple[str, object]] = [
-        ("Session-Id", session.session_id),
+        ("Session-Id", session_id),
         ("Origin-Host", node.origin_host),
         ("Origin-Realm", node.origin_realm),
         ("Destination-Realm", session.origin_realm),
@@ -32,6 +34,9 @@ def encode_request(
     if request.kind is RequestKind.REAUTHORIZE:
         name = "Re-Auth-Request"
         tree.append(("Re-Auth-Request-Type", AUTHORIZE_ONLY))
+    if sub_session is not None:
+        tree.append(("CC-Sub-Session-Id", sub_session))
+    if request.kind is RequestKind.REAUTHORIZE:
         tree += _scope(request)
     return encode_base(name, tree, dictionary, hop_by_hop=0, end_to_end=end_to_end)
 

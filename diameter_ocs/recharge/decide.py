@@ -21,6 +21,7 @@ from diameter_ocs.recharge.commands import (
     SetSubscriberStatus,
 )
 from diameter_ocs.values.identity import Identity, SubscriberRef
+from diameter_ocs.values.session_key import told_key
 from diameter_ocs.values.verdict import Verdict
 
 Subscribers = Mapping[str, Subscriber]
@@ -119,7 +120,7 @@ def set_subscriber_status(
 def ask_gateway(command: AskGateway, account: Account, session: Session | None, at_ms: int) -> Decision:
     """An operator's request to a gateway, on record. NOT_FOUND when there is no such open session."""
     if session is None or session.status is not SessionStatus.OPEN:
-        return refuse(Verdict.NOT_FOUND, f"there is no open session {command.session_id}")
+        return refuse(Verdict.NOT_FOUND, f"there is no open session {told_key(command.session_id)}")
     book = Book(account)
     after = book.account()
     kind = f"{command.kind.value}_asked"

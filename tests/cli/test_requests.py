@@ -14,7 +14,7 @@ SESSION = "pgw01.example.org;1;1"
 MSISDN = Identity(IdentityKind.E164, "49151000001")
 
 
-async def send(config, kind, number):
+async def send(config, kind, number, session=SESSION):
     """A CCR for rating group 10, on the engine of a node that is gone again."""
     loaded = load_config(config, {})
     store = store_of(loaded)
@@ -23,7 +23,7 @@ async def send(config, kind, number):
     await engine.start()
     try:
         asked = (ServiceCredit(10, (), ServiceUnits()),)
-        request = SessionRequest(SESSION, kind, number, 1, "32251@3gpp.org", "pgw01.example.org", "example.org",
+        request = SessionRequest(session, kind, number, 1, "32251@3gpp.org", "pgw01.example.org", "example.org",
                                  (MSISDN,), asked)  # fmt: skip
         assert (await engine.execute(request)).verdict is Verdict.SUCCESS
     finally:
@@ -80,3 +80,20 @@ def test_nothing_is_asked_about_a_session_that_is_not_open(dry):
     assert "there is no session x" in dry.refused("session", "reauthorize", "x", code=1)
     dry("account", "credit", "acme", "--balance", "1.00")
     assert dry.json("session", "show")["requests"] == []
+
+
+def test_a_sub_session_is_shown_and_asked_for_by_its_own_name(dry):
+    """What the tables call 'SESSION, sub-session 3' is named with --sub-session 3."""
+    asyncio.run(send(dry.config, RequestType.INITIAL, 0, f"{SESSION}#3"))
+    listed = dry.json("session", "list")
+    assert {(each["session_id"], each["sub_session_id"]) for each in listed} == {(SESSION, None), (SESSION, 3)}
+    dry("session", "reauthorize", SESSION, "--sub-session", "3")
+    shown = dry.json("session", "show", SESSION, "--sub-session", "3")
+    assert (shown["session_id"], shown["sub_session_id"]) == (SESSION, 3)
+    assert {(each["session_id"], each["sub_session_id"]) for each in shown["history"]} == {(SESSION, 3)}
+    assert [each["kind"] for each in shown["requests"]] == ["reauthorize"]
+    assert dry.json("session", "show", SESSION)["requests"] == []
+    assert f"{SESSION}, sub-session 3" in dry("session", "show", SESSION, "--sub-session", "3").stdout
+    assert "sub-session 4" in dry.refused("session", "show", SESSION, "--sub-session", "4", code=1)
+    dry("session", "abort", SESSION, "--sub-session", "3")
+    assert [each["kind"] for each in dry.json("session", "show", SESSION)["requests"]] == []

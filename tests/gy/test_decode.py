@@ -11,6 +11,7 @@ from diameter_ocs.errors import InvalidAvpLength, InvalidAvpValue, MessageError,
 from diameter_ocs.gy.decode import CcrDecoder
 from diameter_ocs.gy.services import ALL_SERVICES
 from diameter_ocs.values.identity import Identity, IdentityKind
+from diameter_ocs.values.session_key import parts_of_key
 from diameter_ocs.wire.codec import decode_message, encode_avp, encode_message
 from diameter_ocs.wire.dictionary import default_dictionary
 from diameter_ocs.wire.layout import Odd
@@ -251,3 +252,18 @@ def test_a_request_without_its_application_is_refused():
     with pytest.raises(MissingAvp) as caught:
         decoder().decode(message.replace(application, foreign))
     assert caught.value.failed_avp[:4] == application[:4]
+
+
+@pytest.mark.parametrize("number", [0, 7, 2**64 - 1])
+def test_a_sub_session_has_a_key_of_its_own(number):
+    """Read by the table and by the strict codec alike; the answer repeats the AVP as it came."""
+    message = ccr(("CC-Sub-Session-Id", number))
+    read = decoder().decode(message)
+    assert parts_of_key(read.session.session_id) == ("pgw;1;2", number)
+    assert read.sub_session == encode_avp("CC-Sub-Session-Id", number, default_dictionary())
+    assert slow(decoder()).decode(message) == read
+
+
+def test_an_event_of_a_sub_session_has_a_key_of_its_own():
+    read = decoder().decode(ccr(("CC-Sub-Session-Id", 7), ("Requested-Action", 0), kind=4))
+    assert parts_of_key(read.event.session_id) == ("pgw;1;2", 7)

@@ -56,3 +56,13 @@ def test_what_an_answer_says():
     assert result_of(octets_of("asa"), default_dictionary()) == (2001, PGW_HOST)
     assert result_of(octets_of("raa")[:20], default_dictionary()) == (0, "")
     assert result_of(b"\1", default_dictionary()) == (0, "")
+
+
+@pytest.mark.parametrize(("request_row", "name"), [(RAR, "RAR"), (ASR, "ASR")])
+def test_a_sub_session_is_named_beside_its_session(request_row, name):
+    """RFC 8506 §5.5: CC-Sub-Session-Id in a RAR; an ASR has room for it."""
+    session = replace(SESSION, session_id=f"{SESSION.session_id}#18446744073709551615")
+    octets = encode_request(request_row, session, NODE, default_dictionary(), 1)
+    message = decode_message(octets, default_dictionary())
+    assert message.value("Session-Id") == SESSION.session_id
+    assert message.value("CC-Sub-Session-Id") == 2**64 - 1, name
