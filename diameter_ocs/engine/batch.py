@@ -37,6 +37,7 @@ class Work:
     __slots__ = (
         "answers",
         "base_version",
+        "due_before_ms",
         "entries",
         "holding",
         "identities",
@@ -50,6 +51,7 @@ class Work:
     def __init__(self, holding: Holding) -> None:
         self.holding = holding
         self.base_version = holding.version
+        self.due_before_ms = holding.account.due_ms
         self.is_changed = False
         self.sessions: dict[str, Session] = {}
         self.subscribers: dict[str, Subscriber] = {}
@@ -98,6 +100,7 @@ class Work:
             tuple(self.entries),
             tuple(self.kept.values()),
             self.requests,
+            self.holding.account.due_ms != (self.due_before_ms if self.base_version else 0),
         )
 
 
@@ -122,6 +125,10 @@ class Batch:
         work.apply(decision, self.cache)
         work.answers.append((ticket, decision.outcome))
         self._commands += 1
+
+    def add_unasked(self, holding: Holding, decision: Decision) -> None:
+        """One more decision that nobody waits for."""
+        self._work_on(holding).apply(decision, self.cache)
 
     def touches(self, holding: Holding) -> bool:
         """Has anything of this account been decided here?"""

@@ -8,25 +8,27 @@ from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSessi
 from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_of
 from diameter_ocs.charging.decision import Decision, refuse
 from diameter_ocs.charging.event import Action, EventRequest, decide_event, offer_for_enquiry, tell_price
-from diameter_ocs.charging.request import RequestType, SessionRequest
+from diameter_ocs.charging.request import Outcome, RequestType, SessionRequest
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.rating.catalogue import EMERGENCY
 from diameter_ocs.recharge import decide as administer
 from diameter_ocs.recharge.commands import (
     AddSubscriber,
+    AdvanceAccount,
     Credit,
     OpenAccount,
     SetAccountStatus,
     SetSubscriberStatus,
 )
+from diameter_ocs.recharge.due import next_due
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.verdict import Verdict
 
-Administrative = OpenAccount | AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus
+Administrative = OpenAccount | AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus | AdvanceAccount
 OnSession = ExpireSession | AbortSession | AskGateway
 Command = SessionRequest | EventRequest | OnSession | Administrative
-CONCERNS_OPEN_SESSIONS = (Credit, SetAccountStatus, SetSubscriberStatus)
+CONCERNS_OPEN_SESSIONS = (Credit, SetAccountStatus, SetSubscriberStatus, AdvanceAccount)
 """Commands because of which gateways may have to be asked: all open sessions of the account are looked at."""
 
 
@@ -65,6 +67,8 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
         return administer.ask_gateway(command, holding.account, holding.sessions.get(command.session_id), at_ms)
     if isinstance(command, ExpireSession | AbortSession):
         return _close(command, holding, terms, at_ms)
+    if isinstance(command, AdvanceAccount):
+        return Decision(Outcome(detail="the account is up to date"))
     return _administer(command, holding, subject, at_ms)  # type: ignore[arg-type]
 
 
@@ -103,12 +107,17 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
     return expire_session(holding.account, session, offer, terms.rules, at_ms)
 
 
-def lacks_open_sessions(command: Command, holding: Holding) -> bool:
-    """Must open sessions of the account be read first? The account knows how many it has."""
-    if not isinstance(command, CONCERNS_OPEN_SESSIONS) or not holding.account.open_sessions:
+def lacks_open_sessions(holding: Holding) -> bool:
+    """Is some open session of the account not in memory? The account knows how many it has."""
+    if not holding.account.open_sessions:
         return False
     held = sum(session.status is SessionStatus.OPEN for session in holding.sessions.values())
     return held < holding.account.open_sessions
+
+
+def advance(holding: Holding, at_ms: int) -> Decision | None:
+    """The earliest thing that time has brought to the account by now; None when nothing is due. Pure."""
+    return next_due(holding.account, at_ms)
 
 
 def _administer(

@@ -19,11 +19,12 @@ from diameter_ocs.charging.decide import Terms
 from diameter_ocs.charging.event import EventRequest
 from diameter_ocs.charging.request import Outcome, SessionRequest
 from diameter_ocs.engine.batch import Batch, Done, Ticket
-from diameter_ocs.engine.cache import AccountCache
+from diameter_ocs.engine.cache import AccountCache, Holding
 from diameter_ocs.engine.commands import (
     CONCERNS_OPEN_SESSIONS,
     Command,
     Subject,
+    advance,
     decide,
     lacks_open_sessions,
     new_names,
@@ -38,6 +39,8 @@ log = structlog.get_logger("ocs.engine")
 
 LOAD_ATTEMPTS = 3
 DECIDE_ATTEMPTS = 8
+STEPS_AT_ONCE = 1_000
+"""Things due on one account that are done before a command on it; then the rest waits for the next one."""
 """How often somebody else may change an account under a command before it is refused."""
 DECIDE_BESIDE_COMMIT = 32
 """Commands that are worth deciding while a batch is being written; fewer wait for it and cost one wake-up."""
@@ -87,6 +90,8 @@ class Engine:
         self.cache = AccountCache(self.settings.cache_accounts)
         self._queue: deque[Ticket] = deque()
         self._undecided: Sequence[Ticket] = ()
+        self._late: set[str] = set()
+        """Accounts with something due whose open sessions have to be read before it can be done."""
         """Taken from the queue and not decided yet: what they need may still have to be read."""
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
@@ -300,11 +305,13 @@ class Engine:
             holding = cache.holding(command.account_id)  # type: ignore[union-attr]
             if holding is None:
                 accounts.add(command.account_id)  # type: ignore[union-attr]
-            if isinstance(command, CONCERNS_OPEN_SESSIONS) and (
-                holding is None or lacks_open_sessions(command, holding)
-            ):
+            if isinstance(command, CONCERNS_OPEN_SESSIONS) and (holding is None or lacks_open_sessions(holding)):
                 open_sessions_of.add(command.account_id)
             identities.update(name for name in new_names(command) if cache.by_identity(name) is None)
+        for account_id in self._late:
+            holding = cache.holding(account_id)
+            if holding is not None and lacks_open_sessions(holding):
+                open_sessions_of.add(account_id)
         return Wanted(identities, sessions, accounts, kept, open_sessions_of)
 
     async def _recall_old_answers(self, tickets: Sequence[Ticket], building: Batch) -> None:
@@ -364,11 +371,14 @@ class Engine:
         return bool(deferred)
 
     def _decide_one(self, ticket: Ticket, batch: Batch, at_ms: int) -> bool:
-        """False when the journal has to be asked first whether this is a repeat."""
+        """False when the store has to be asked first: whether this is a repeat, or for sessions of a late account."""
         command = ticket.command
         if type(command) is SessionRequest and self._is_doubtful(ticket, command):
             return False
         subject = self._subject(command)
+        due = subject.holding
+        if due is not None and 0 < due.account.due_ms <= at_ms and not self._catch_up(due, batch, at_ms):
+            return False
         try:
             decision = decide(command, subject, self.terms, at_ms)
         except Exception:
@@ -382,6 +392,23 @@ class Engine:
             self._answer(ticket, decision.outcome)
             return True
         batch.add(holding, ticket, decision)
+        return True
+
+    def _catch_up(self, holding: Holding, batch: Batch, at_ms: int) -> bool:
+        """Do what time has brought to the account, before anything else. False when its sessions must be read first."""
+        account_id = holding.account.account_id
+        if lacks_open_sessions(holding):
+            self._late.add(account_id)
+            return False
+        self._late.discard(account_id)
+        try:
+            for _ in range(STEPS_AT_ONCE):
+                decision = advance(holding, at_ms)
+                if decision is None:
+                    break
+                batch.add_unasked(holding, decision)
+        except Exception:
+            log.exception("what is due on an account could not be done", account=account_id)
         return True
 
     def _subject(self, command: Command) -> Subject:

@@ -65,6 +65,8 @@ class Account(Struct, frozen=True, omit_defaults=True, gc=False):
     open_sessions: int = 0
     created_ms: int = 0
     name: str = ""
+    due_ms: int = 0
+    """When time itself changes the account next, such as the end of a bucket; 0: never."""
 
 
 class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -107,6 +107,11 @@ class Book:
     def account(self, *, opened_sessions: int = 0, entries: int = 1) -> Account:
         """The account after all movements, `entries` journal entries later."""
         old = self._account
+        due_ms = 0
+        for bucket in self._buckets.values():
+            end_ms = bucket.valid_until_ms
+            if end_ms is not None and not bucket.reserved and (end_ms < due_ms or not due_ms):
+                due_ms = end_ms
         return Account(
             old.account_id,
             old.currency,
@@ -116,6 +121,7 @@ class Book:
             old.open_sessions + opened_sessions,
             old.created_ms,
             old.name,
+            due_ms,
         )
 
     def _move(self, old: Bucket, remaining: int, reserved: int) -> None:

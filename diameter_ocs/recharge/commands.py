@@ -56,3 +56,12 @@ class SetSubscriberStatus(Struct, frozen=True, gc=False):
     subscriber_id: str
     status: Status
     reason: str = ""
+
+
+class AdvanceAccount(Struct, frozen=True, gc=False):
+    """Do what time has brought to an account, such as the end of a bucket.
+
+    Every other command on the account does the same first, so this one is for accounts that nobody asks for.
+    """
+
+    account_id: str

@@ -78,16 +78,7 @@ def set_account_status(
     """Block or unblock. Gateways are asked to end open sessions; one that does not is refused at its next request."""
     book = Book(account)
     after = book.account()
-    changed = Account(
-        after.account_id,
-        after.currency,
-        command.status,
-        after.buckets,
-        after.last_seq,
-        after.open_sessions,
-        after.created_ms,
-        after.name,
-    )
+    changed = replace(after, status=command.status)
     decision = _changed(changed, book, _status_kind("account", command.status), command.reason, at_ms)
     if command.status is Status.ACTIVE:
         return decision
@@ -107,7 +98,7 @@ def set_subscriber_status(
     if old is None:
         return refuse(Verdict.NOT_FOUND, f"account {account.account_id} has no subscriber {command.subscriber_id}")
     book = Book(account)
-    changed = Subscriber(old.account_id, old.subscriber_id, old.identities, old.offer, command.status, old.created_ms)
+    changed = replace(old, status=command.status)
     kind = _status_kind("subscriber", command.status)
     after = book.account()
     decision = _changed(after, book, kind, command.reason, at_ms, (changed,))

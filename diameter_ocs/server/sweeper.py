@@ -1,7 +1,7 @@
-"""The housekeeping of a node: closes silent sessions, forgets old ones, lets the store tidy up.
+"""The housekeeping of a node: closes silent sessions, brings accounts up to date, forgets what is old.
 
-Closing a session is a command like any other and takes the engine's road; only finding the
-sessions and deleting closed rows are the store's own work.
+Closing a session and advancing an account are commands like any other and take the engine's road; only
+finding them and deleting closed rows are the store's own work.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from msgspec import Struct
 from diameter_ocs.charging.commands import ExpireSession
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.errors import StoreError
+from diameter_ocs.recharge.commands import AdvanceAccount
 from diameter_ocs.server.clock import Clock
 from diameter_ocs.storage.protocol import SessionRef, StoreTotals
 from diameter_ocs.values.verdict import Verdict
@@ -22,6 +23,7 @@ log = structlog.get_logger("ocs.sweeper")
 
 CLOSED_TOGETHER = 256
 """Sessions looked for in one go: they are closed in one or two batches of the engine."""
+ADVANCED_TOGETHER = 256
 ROUNDS_PER_SWEEP = 40
 """Then the rest waits for the next sweep."""
 FORGOTTEN_TOGETHER = 1_000
@@ -37,6 +39,8 @@ class SweptStore(Protocol):
 
     async def due_sessions(self, at_ms: int, limit: int) -> Sequence[SessionRef]: ...
 
+    async def due_accounts(self, at_ms: int, limit: int) -> Sequence[str]: ...
+
     async def forget_sessions(self, at_ms: int, limit: int) -> int: ...
 
     async def forget_kept(self, at_ms: int, limit: int) -> int: ...
@@ -45,11 +49,15 @@ class SweptStore(Protocol):
 
 
 class Swept(Struct, frozen=True):
-    """What one sweep did. refused: due sessions the engine could not close for now; they stay due."""
+    """What one sweep did. refused: due sessions and accounts the engine had no time for; they stay due.
+
+    advanced: accounts on which something was due.
+    """
 
     closed: int = 0
     refused: int = 0
     forgotten: int = 0
+    advanced: int = 0
 
 
 class Sweeper:
@@ -61,7 +69,7 @@ class Sweeper:
     def __init__(
         self,
         store: SweptStore,
-        execute: Callable[[ExpireSession], Awaitable[Outcome]],
+        execute: Callable[[ExpireSession | AdvanceAccount], Awaitable[Outcome]],
         clock: Clock,
         *,
         interval_seconds: float = 5.0,
@@ -79,6 +87,7 @@ class Sweeper:
         self._failures_in_a_row = 0
         self.closed = 0
         self.forgotten = 0
+        self.advanced = 0
         self.failures = 0
         self.last_run_ms = 0
         self.totals: StoreTotals | None = None
@@ -123,12 +132,13 @@ class Sweeper:
         """Close what is due, forget what is old, tidy the store. Raises StoreError; what was done stays done."""
         at_ms = self._clock.at_ms()
         closed, refused = await self._close_due(at_ms)
+        advanced, left = await self._advance_due(at_ms)
         forgotten = await self._forget(at_ms)
         await self._tidy()
         self.last_run_ms = self._clock.at_ms()
         if closed:
             log.info("silent sessions closed", closed=closed)
-        return Swept(closed, refused, forgotten)
+        return Swept(closed, refused + left, forgotten, advanced)
 
     async def _close_due(self, at_ms: int) -> tuple[int, int]:
         closed = 0
@@ -146,6 +156,20 @@ class Sweeper:
     async def _close(self, ref: SessionRef) -> Verdict:
         outcome = await self._execute(ExpireSession(account_id=ref.account_id, session_id=ref.session_id))
         return outcome.verdict
+
+    async def _advance_due(self, at_ms: int) -> tuple[int, int]:
+        """Accounts of which time wants something; how many are done, and how many have to wait."""
+        advanced = 0
+        for _ in range(ROUNDS_PER_SWEEP):
+            due = await self._store.due_accounts(at_ms, ADVANCED_TOGETHER)
+            outcomes = await asyncio.gather(*(self._execute(AdvanceAccount(account_id)) for account_id in due))
+            refused = sum(outcome.verdict not in DONE for outcome in outcomes)
+            done = len(due) - refused
+            advanced += done
+            self.advanced += done
+            if refused or len(due) < ADVANCED_TOGETHER:
+                return advanced, refused
+        return advanced, 0
 
     async def _forget(self, at_ms: int) -> int:
         """Closed sessions and outcomes of events that nobody has to remember any more; how many sessions."""

@@ -76,6 +76,15 @@ class MemoryStore:
         due = self._expired(SessionStatus.OPEN, at_ms)
         return [SessionRef(session.account_id, session.session_id) for session in due[:limit]]
 
+    async def due_accounts(self, at_ms: int, limit: int) -> Sequence[str]:
+        self._require_open()
+        due = [
+            (stored.account.due_ms, account_id)
+            for account_id, stored in self._accounts.items()
+            if 0 < stored.account.due_ms <= at_ms
+        ]
+        return [account_id for _, account_id in sorted(due)[:limit]]
+
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
         over = self._expired(SessionStatus.CLOSED, at_ms)[:limit]
         for session in over:

@@ -63,6 +63,8 @@ class AccountWrite(Struct, frozen=True):
     """Written over what has the same key in this account."""
     outbox: tuple[GatewayRequest, ...] = ()
     """New requests to gateways, caused by this write."""
+    is_rescheduled: bool = False
+    """The account's due_ms is another one than before."""
 
 
 class SessionRef(Struct, frozen=True):
@@ -108,6 +110,9 @@ class Store(Protocol):
 
     async def due_sessions(self, at_ms: int, limit: int) -> Sequence[SessionRef]:
         """Open sessions whose supervision ended at or before `at_ms`, oldest first."""
+
+    async def due_accounts(self, at_ms: int, limit: int) -> Sequence[str]:
+        """Accounts whose due_ms is at or before `at_ms`, the longest due first."""
 
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
         """Delete closed sessions whose `expires_ms` is at or before `at_ms`, with the requests made for them.

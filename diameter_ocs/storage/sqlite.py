@@ -96,6 +96,9 @@ class SqliteStore:
         await self._writer.run(write.bring_due_up_to_date, at_ms, DUE_UPDATES_AT_ONCE)
         return await self._reader.run(read.due_sessions, at_ms, limit)
 
+    async def due_accounts(self, at_ms: int, limit: int) -> Sequence[str]:
+        return await self._reader.run(read.due_accounts, at_ms, limit)
+
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
         return await self._writer.run(write.forget_sessions, at_ms, limit)
 

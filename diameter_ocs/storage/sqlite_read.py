@@ -135,6 +135,11 @@ def due_sessions(db: sqlite3.Connection, at_ms: int, limit: int) -> list[Session
     return [SessionRef(account_id, session_id) for account_id, session_id in db.execute(sql, (at_ms, limit)).fetchall()]
 
 
+def due_accounts(db: sqlite3.Connection, at_ms: int, limit: int) -> list[str]:
+    sql = "SELECT account_id FROM account_timers WHERE due_ms > 0 AND due_ms <= ? ORDER BY due_ms, account_id LIMIT ?"
+    return [account_id for (account_id,) in db.execute(sql, (at_ms, limit)).fetchall()]
+
+
 def account_ids(db: sqlite3.Connection, after: str, limit: int) -> list[str]:
     sql = "SELECT account_id FROM accounts WHERE account_id > ? ORDER BY account_id LIMIT ?"
     return [account_id for (account_id,) in db.execute(sql, (after, limit)).fetchall()]

@@ -66,6 +66,12 @@ CREATE_ENTRY = Statement(
     " postings, outcome, reason) VALUES {rows}",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
+WRITE_TIMER = Statement(
+    "INSERT INTO account_timers (account_id, due_ms) VALUES {rows}"
+    " ON CONFLICT (account_id) DO UPDATE SET due_ms = excluded.due_ms",
+    "(?, ?)",
+)
+"""due_ms 0 stays in the table: the account is likely to get another one."""
 WRITE_KEPT = Statement(
     "INSERT INTO outcomes (request_key, account_id, fingerprint, outcome, expires_ms) VALUES {rows}"
     " ON CONFLICT (request_key, account_id) DO UPDATE SET"
@@ -116,6 +122,7 @@ class Rows(Struct):
     entries: list[Row] = field(default_factory=list)
     kept: list[Row] = field(default_factory=list)
     requests: list[Row] = field(default_factory=list)
+    timers: list[Row] = field(default_factory=list)
 
 
 def rows_of(writes: Iterable[AccountWrite]) -> Rows:
@@ -146,6 +153,8 @@ def _add_account(rows: Rows, write: AccountWrite) -> None:
         rows.created.append((write.account_id, encode_state(write.account)))
     else:
         rows.updated.append((write.account_id, write.expected_version, encode_state(write.account)))
+    if write.is_rescheduled and write.account is not None:
+        rows.timers.append((write.account_id, write.account.due_ms))
 
 
 def _session_row(session: Session) -> Row:
@@ -188,6 +197,7 @@ def _write(db: sqlite3.Connection, rows: Rows) -> bool:
         and WRITE_SESSION.run(db, rows.closed_sessions) == len(rows.closed_sessions)
         and CREATE_ENTRY.run(db, rows.entries) == len(rows.entries)
         and WRITE_KEPT.run(db, rows.kept) == len(rows.kept)
+        and (not rows.timers or WRITE_TIMER.run(db, rows.timers) == len(rows.timers))
         and (not rows.requests or CREATE_REQUEST.run(db, rows.requests) == len(rows.requests))
     )
 

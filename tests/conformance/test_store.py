@@ -297,6 +297,27 @@ async def test_activity_moves_the_due_time_in_both_directions(store: Store) -> N
         assert await store.due_sessions(expires_ms, 10) == [SessionRef("acc-1", "s")]
 
 
+async def test_due_accounts_are_those_whose_time_has_come_the_longest_due_first(store: Store) -> None:
+    due = {"acc-1": 3000, "acc-2": 1500, "acc-3": 0, "acc-4": 1500}
+    for account_id, due_ms in due.items():
+        made = creation(account_id)
+        assert made.account is not None
+        made = replace(made, account=replace(made.account, due_ms=due_ms), is_rescheduled=bool(due_ms))
+        assert await store.commit([made]) == frozenset()
+    assert await store.due_accounts(1499, 10) == []
+    assert await store.due_accounts(3000, 10) == ["acc-2", "acc-4", "acc-1"]
+    assert await store.due_accounts(3000, 2) == ["acc-2", "acc-4"]
+
+
+async def test_a_due_time_moves_in_both_directions_and_goes_away(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    for version, due_ms in enumerate((2000, 5000, 3000, 0, 1000), start=1):
+        changed = replace(account("acc-1"), due_ms=due_ms)
+        assert await store.commit([AccountWrite("acc-1", version, changed, is_rescheduled=True)]) == frozenset()
+        assert await store.due_accounts(due_ms - 1, 10) == []
+        assert await store.due_accounts(due_ms, 10) == (["acc-1"] if due_ms else [])
+
+
 async def test_only_closed_sessions_whose_time_is_over_are_forgotten(store: Store) -> None:
     await with_accounts(store, "acc-1")
     await put_sessions(store, "acc-1", session("x", "acc-1", expires_ms=9000))

@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 from diameter_ocs.charging.commands import ExpireSession
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.errors import StoreUnavailable
-from diameter_ocs.server.sweeper import CLOSED_TOGETHER, LONGEST_PAUSE_SECONDS, Sweeper, Swept
+from diameter_ocs.recharge.commands import AdvanceAccount
+from diameter_ocs.server.sweeper import ADVANCED_TOGETHER, CLOSED_TOGETHER, LONGEST_PAUSE_SECONDS, Sweeper, Swept
 from diameter_ocs.storage.protocol import SessionRef, StoreTotals
 from diameter_ocs.values.verdict import Verdict
 
@@ -29,6 +30,7 @@ class Store:
 
     def __init__(self) -> None:
         self.due: dict[str, int] = {}
+        self.late: dict[str, int] = {}
         self.old = 0
         self.old_events = 0
         self.fails = False
@@ -39,6 +41,9 @@ class Store:
         if self.fails:
             raise StoreUnavailable("database is locked")
         return [SessionRef(f"acc-{name}", name) for name, due in self.due.items() if due <= at_ms][:limit]
+
+    async def due_accounts(self, at_ms: int, limit: int) -> list[str]:
+        return [account_id for account_id, due in self.late.items() if due <= at_ms][:limit]
 
     async def forget_sessions(self, at_ms: int, limit: int) -> int:
         if not self.due:
@@ -62,13 +67,15 @@ class House:
 
     def __init__(self, **settings: object) -> None:
         self.store, self.clock = Store(), Clock()
-        self.executed: list[ExpireSession] = []
+        self.executed: list[ExpireSession | AdvanceAccount] = []
         self.verdict = Verdict.SUCCESS
         self.sweeper = Sweeper(self.store, self.execute, self.clock, **{"interval_seconds": 5} | settings)
 
-    async def execute(self, command: ExpireSession) -> Outcome:
+    async def execute(self, command: ExpireSession | AdvanceAccount) -> Outcome:
         self.executed.append(command)
-        if self.verdict is Verdict.SUCCESS:
+        if self.verdict is Verdict.SUCCESS and isinstance(command, AdvanceAccount):
+            del self.store.late[command.account_id]
+        elif self.verdict is Verdict.SUCCESS:
             del self.store.due[command.session_id]
         return Outcome(self.verdict)
 
@@ -89,6 +96,22 @@ async def test_many_due_sessions_are_closed_in_one_sweep():
     house.store.due = {f"pgw;{number}": 0 for number in range(3 * CLOSED_TOGETHER + 7)}
     assert (await house.sweeper.sweep_once()).closed == 3 * CLOSED_TOGETHER + 7
     assert house.store.due == {}
+
+
+async def test_accounts_of_which_time_wants_something_are_advanced_by_the_engine():
+    house = House()
+    house.store.late = {f"acc-{number}": 0 for number in range(ADVANCED_TOGETHER + 1)} | {"acc-later": 60_000}
+    assert await house.sweeper.sweep_once() == Swept(advanced=ADVANCED_TOGETHER + 1)
+    assert house.executed[0] == AdvanceAccount("acc-0")
+    assert house.store.late == {"acc-later": 60_000}
+
+
+async def test_accounts_the_engine_has_no_time_for_stay_due():
+    house = House()
+    house.verdict = Verdict.TOO_BUSY
+    house.store.late = {f"acc-{number}": 0 for number in range(ADVANCED_TOGETHER)}
+    assert await house.sweeper.sweep_once() == Swept(refused=ADVANCED_TOGETHER)
+    assert len(house.executed) == ADVANCED_TOGETHER
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.TOO_BUSY, Verdict.STORE_UNAVAILABLE])

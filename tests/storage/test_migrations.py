@@ -1,6 +1,7 @@
 """Schema steps: applied once, in order, all or nothing; refused when they do not fit."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from msgspec.structs import replace
 from diameter_ocs.charging.outbox import GatewayRequest, RequestKind
 from diameter_ocs.errors import SchemaTooNew, StoreCorrupt, StoreError
 from diameter_ocs.storage.migrations import Migration, packaged_migrations, split_statements
+from diameter_ocs.storage.protocol import Wanted
+from diameter_ocs.storage.records import encode_state
 from diameter_ocs.storage.sqlite import SqliteStore
-from tests.support.stores import creation
+from tests.support.stores import account, creation
 
 NEXT = packaged_migrations()[-1].number + 1
 EXTRA = Migration(
@@ -97,3 +100,18 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date(path: Path)
     assert before == [(1,)]
     numbers = [(each.number,) for each in packaged_migrations()]
     assert rows(path, "SELECT number FROM schema_migrations ORDER BY number") == numbers
+
+
+async def test_ends_of_buckets_written_by_an_older_release_are_scheduled(path: Path) -> None:
+    await open_with(path, packaged_migrations()[:3])
+    state = encode_state(replace(account("acc-1"), due_ms=0))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO accounts VALUES ('acc-1', 1, ?)", (state,))
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        assert await store.due_accounts(8_999, 10) == []
+        assert await store.due_accounts(9_000, 10) == ["acc-1"]
+        assert (await store.load(Wanted(accounts=["acc-1"]))).accounts["acc-1"].account.due_ms == 9_000
+    finally:
+        await store.close()
