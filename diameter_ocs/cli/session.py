@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diameter_ocs.cli import node, options
-from diameter_ocs.cli.output import console, plain, print_json
+from diameter_ocs.cli.failure import WRONG_USAGE, Failure
+from diameter_ocs.cli.output import console, instant, plain, print_json, when
 from diameter_ocs.values.session_key import parts_of_key, session_key, told_key
 
 if TYPE_CHECKING:
@@ -105,6 +106,49 @@ def abort(
     The running node sends it; `ocs session show` tells what came of it. A gateway may refuse.
     """
     _ask(context, session_key(session, sub_session), "abort", None, reason, config, as_json)
+
+
+@app.command()
+def link(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="LINK", help="A redirect link in quotes, or only its token.")],
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check the signature and age of a portal link and show whose session it names.
+
+    For developers of a portal that verifies such links itself. Exit code 1 when a portal has to refuse the link.
+    """
+    from diameter_ocs.config.checks import portal_secret
+    from diameter_ocs.server.clock import Clock
+    from diameter_ocs.values.portal_link import LinkExpired, LinkRefused, token_in, verify
+
+    secret = portal_secret(node.settings(context, config))
+    if secret is None:
+        raise Failure(
+            "portal.secret — is not set, so no link can be verified — set it or portal.secret_file", WRONG_USAGE
+        )
+    now_ms = Clock().at_ms()
+    try:
+        found = verify(secret, token_in(text), now_ms)
+    except LinkExpired as error:
+        until, session_id = when(error.link.until_ms), plain(error.link.session_id)
+        raise Failure(f"expired: it was good until {until} UTC, for session {session_id}") from None
+    except LinkRefused as error:
+        raise Failure(f"refused: {error}") from None
+    facts = {
+        "session_id": found.session_id,
+        "account_id": found.account_id,
+        "subscriber_id": found.subscriber_id,
+        "good_until": instant(found.until_ms),
+        "seconds_left": (found.until_ms - now_ms) // 1000,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    console().print("signed with portal.secret, and not too old", style="green")
+    for name, value in facts.items():
+        console().print(f"{name.replace('_', ' '):15}{plain(str(value))}", soft_wrap=True)
 
 
 def _ask(
