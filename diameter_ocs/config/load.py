@@ -10,8 +10,9 @@ from diameter_ocs.config import environment, problems
 from diameter_ocs.config.checks import check
 from diameter_ocs.config.model import Config
 from diameter_ocs.config.problems import Problem, dotted, problems_of
-from diameter_ocs.config.toml_text import lines_of_keys, parse_toml
+from diameter_ocs.config.toml_text import parse_toml
 from diameter_ocs.errors import ConfigurationError
+from diameter_ocs.values.toml_lines import lines_of_keys
 
 FILE_VARIABLE = "OCS_CONFIG"
 PLACES = (

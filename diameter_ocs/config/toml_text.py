@@ -1,16 +1,12 @@
-"""Which line of a TOML text a key stands on: tomllib forgets it, people need it."""
+"""A TOML text as tables, or what is wrong with its syntax and where."""
 
 import re
 import tomllib
 from typing import Any
 
-from diameter_ocs.config.problems import Path, Problem
+from diameter_ocs.config.problems import Problem
 
-BARE_KEY = r"[A-Za-z0-9_-]+"
-HEADER = re.compile(rf"\s*(\[\[?)\s*({BARE_KEY}(?:\s*\.\s*{BARE_KEY})*)\s*\]")
-ASSIGNMENT = re.compile(rf"\s*({BARE_KEY}(?:\s*\.\s*{BARE_KEY})*)\s*=(.*)", re.DOTALL)
 SYNTAX_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
-LONG_QUOTES = ('"""', "'''")
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -30,33 +26,3 @@ def _syntax_hint(text: str, line: int) -> str:
     if not shown:
         return "look for a bracket or quote that is not closed"
     return f"look at {shown[:60]!r}: text needs quotes, lists need brackets and commas"
-
-
-def lines_of_keys(text: str) -> dict[Path, int]:
-    """The line of every table and key; the tables of an array are counted from 0."""
-    lines: dict[Path, int] = {}
-    table: Path = ()
-    arrays: dict[str, int] = {}
-    quotes = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if quotes:
-            quotes = "" if quotes in line else quotes
-        elif header := HEADER.match(line):
-            table = _table(header[1] == "[[", _split(header[2]), arrays)
-            lines.setdefault(table, number)
-        elif assignment := ASSIGNMENT.match(line):
-            lines.setdefault(table + _split(assignment[1]), number)
-            quotes = next((mark for mark in LONG_QUOTES if assignment[2].count(mark) == 1), "")
-    return lines
-
-
-def _table(is_array: bool, names: Path, arrays: dict[str, int]) -> Path:
-    if not is_array:
-        return names
-    name = ".".join(map(str, names))
-    arrays[name] = arrays.get(name, -1) + 1
-    return (*names, arrays[name])
-
-
-def _split(dotted: str) -> Path:
-    return tuple(part.strip() for part in dotted.split("."))

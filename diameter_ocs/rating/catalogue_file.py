@@ -16,6 +16,7 @@ from diameter_ocs.rating.catalogue import DATA, Catalogue, GroupRule, Offer, Quo
 from diameter_ocs.rating.daily_rates import DailyRates
 from diameter_ocs.rating.file_values import Money, Quantity, Table, Unsigned32
 from diameter_ocs.rating.final_units import FinalProfile
+from diameter_ocs.rating.mistakes import Mistakes
 from diameter_ocs.rating.prices_file import PriceBand, daily_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.rate import CallTerms, Rate
@@ -75,36 +76,34 @@ class CatalogueFile(Table):
 
 
 def parse_catalogue(text: str, origin: str) -> Catalogue:
-    """The catalogue in `text`. Raises ConfigurationError listing every mistake with file, key and rule."""
-    told: list[str] = []
-
-    def tell(key: str, rule: str) -> None:
-        line = f"{origin}: {key} — {rule}"
-        if line not in told:
-            told.append(line)
-
+    """The catalogue in `text`. Raises ConfigurationError listing every mistake with file, line, key and rule."""
+    mistakes = Mistakes(origin, text)
     try:
         tables = tomllib.loads(text)
         if "quota" in tables:
-            tables["quota"] = inherited(tables["quota"], tell)
+            tables["quota"] = inherited(tables["quota"], mistakes.tell)
         parsed = CatalogueFile.model_validate(tables)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([f"{origin}: not valid TOML: {error}"]) from None
+        mistakes.tell_syntax(str(error))
+        raise ConfigurationError(mistakes.found) from None
     except ValidationError as error:
-        raise ConfigurationError(told + [_problem(origin, item) for item in error.errors()]) from None
-    return _Compiler(origin, parsed, told).catalogue()
+        for item in error.errors():
+            _tell(mistakes, item)
+        raise ConfigurationError(mistakes.found) from None
+    return _Compiler(parsed, mistakes).catalogue()
 
 
-def _problem(origin: str, item: Any) -> str:
+def _tell(mistakes: Mistakes, item: Any) -> None:
     path, kind = item["loc"], item["type"]
     key = ".".join(map(str, path))
+    example = EXAMPLES.get(path[-1]) if path else None
     if kind == "extra_forbidden":
-        return f"{origin}: {key} — is no key here — {_nearest(str(path[-1]), _table_of(path))}"
-    if kind == "missing":
-        return f"{origin}: {key} — is required — for example: {EXAMPLES.get(path[-1], f'{path[-1]} = ...')}"
-    rule = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
-    example = EXAMPLES.get(path[-1])
-    return f"{origin}: {key} — {rule}" + (f" — for example: {example}" if example else "")
+        mistakes.tell(key, "is no key here", _nearest(str(path[-1]), _table_of(path)))
+    elif kind == "missing":
+        mistakes.tell(key, "is required", f"for example: {example or f'{path[-1]} = ...'}")
+    else:
+        rule = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+        mistakes.tell(key, rule, f"for example: {example}" if example else "")
 
 
 def _table_of(path: tuple[str | int, ...]) -> type[Table]:
@@ -147,10 +146,10 @@ EXAMPLES = {
 class _Compiler:
     """Turns the parsed file into rules, collecting what does not fit together."""
 
-    def __init__(self, origin: str, file: CatalogueFile, problems: list[str]) -> None:
-        self.origin = origin
+    def __init__(self, file: CatalogueFile, mistakes: Mistakes) -> None:
         self.file = file
-        self.problems = problems
+        self.mistakes = mistakes
+        self._problem = mistakes.tell
         self.finals: dict[str, FinalProfile] = {}
         self.zone = self._zone()
 
@@ -165,12 +164,9 @@ class _Compiler:
         enquiry_offer = self.file.enquiry_offer or ""
         if enquiry_offer and enquiry_offer not in offers:
             self._problem("enquiry_offer", f"there is no [offers.{enquiry_offer}]")
-        if self.problems:
-            raise ConfigurationError(self.problems)
+        if self.mistakes.found:
+            raise ConfigurationError(self.mistakes.found)
         return Catalogue(self.file.version, self.file.currency, offers, enquiry_offer)
-
-    def _problem(self, key: str, rule: str) -> None:
-        self.problems.append(f"{self.origin}: {key} — {rule}")
 
     def _quantity(self, key: str, value: Quantity, unit: UnitType) -> int:
         try:
@@ -242,8 +238,7 @@ class _Compiler:
 
     def _missing(self, key: str, table: str, name: str, known: Collection[str]) -> None:
         close = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        self._problem(key, f"there is no [{table}.{name}]{hint}")
+        self._problem(key, f"there is no [{table}.{name}]", f"did you mean {close[0]!r}?" if close else "")
 
     def _rule(
         self,

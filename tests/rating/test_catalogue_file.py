@@ -1,5 +1,7 @@
 """An operator's catalogue file: read whole, or every mistake told at once."""
 
+import re
+
 import pytest
 
 from diameter_ocs.errors import ConfigurationError
@@ -75,8 +77,24 @@ def test_every_mistake_is_told_with_its_key():
 def test_mistakes(old, new, told):
     assert old in CATALOGUE_TEXT
     found = problems(CATALOGUE_TEXT.replace(old, new, 1))
-    assert all(line.startswith("shop.toml: ") for line in found)
+    assert all(re.match(r"shop\.toml(:\d+)?: ", line) for line in found)
     assert any(told in line for line in found), found
+
+
+def test_mistakes_have_their_line():
+    """As an editor jumps to it; what is missing is told where its table begins."""
+    text = CATALOGUE_TEXT.replace('price = "0.05"', 'price = "0.0000001"').replace("rating_groups = [30]", "group = 30")
+    rows, found = text.splitlines(), problems(text)
+    assert len(found) == 2
+    for line, row, rest in (
+        (found[0], 'price = "0.0000001"', "offers.standard.groups.1.price — "),
+        (found[1], "group = 30", "offers.standard.groups.2.group — is no key here — did you mean"),
+    ):
+        assert line.startswith(f"shop.toml:{rows.index(row) + 1}: {rest}")
+    header = CATALOGUE_TEXT.splitlines().index("[quota.seconds]") + 1
+    missing = problems(CATALOGUE_TEXT.replace('validity = "30 min"', ""))
+    assert missing[0].startswith(f"shop.toml:{header}: quota.seconds.validity — is required — for example: validity = ")
+    assert problems("currency = 5 5")[0].startswith("shop.toml:1: not valid TOML: ")
 
 
 SERVICES = """

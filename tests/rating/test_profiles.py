@@ -128,7 +128,7 @@ def test_answers_of_the_offer_come_before_the_common_ones():
 def test_mistakes(old, new, told):
     assert old in TEXT
     found = problems(TEXT.replace(old, new, 1))
-    assert all(line.startswith("shop.toml: ") for line in found)
+    assert all(line.startswith("shop.toml:") for line in found)
     assert any(told in line for line in found), found
 
 
