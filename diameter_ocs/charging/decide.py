@@ -50,6 +50,7 @@ from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.rating.catalogue import (
+    CALLS,
     DATA,
     EMERGENCY,
     EMERGENCY_OFFER,
@@ -118,6 +119,17 @@ def decide_session_request(
     if request.request_type is RequestType.TERMINATION:
         return step.terminate(session)
     return step.update(session)
+
+
+def changed_service(rated_as: str, changed_to: str) -> str:
+    """What a session is rated as once it has become another service; its direction stays. Empty: it stays as it is.
+
+    Only calls change, by their media.
+    """
+    service, slash, direction = rated_as.partition("/")
+    if service == changed_to or service not in CALLS or changed_to not in CALLS:
+        return ""
+    return f"{changed_to}{slash}{direction}"
 
 
 def expire_session(
@@ -346,7 +358,12 @@ class _Step:
         if self.offer is not None and not self.offer.is_controlled:
             self._credits(self.request.credits, may_grant=False)
             return self._close(session, Outcome(Verdict.NOT_CHARGED, detail=UNCONTROLLED))
-        answers = self._credits(self.request.credits, may_grant=True)
+        changed = changed_service(session.rated_as, self.request.changed_to) if self.request.changed_to else ""
+        if changed:
+            session = replace(session, rated_as=changed)
+            answers = self._credits_across_change(changed)
+        else:
+            answers = self._credits(self.request.credits, may_grant=True)
         refusal_of_all = self._refusal_of_all(answers)
         if refusal_of_all is not None:
             return self._close(session, refusal_of_all)
@@ -408,6 +425,14 @@ class _Step:
                 granted.add(key)
             answers.append(answer)
         return tuple(answers)
+
+    def _credits_across_change(self, rated_as: str) -> tuple[CreditOutcome, ...]:
+        """What is reported was used before the change and is debited so; what is granted is of the new service."""
+        reports = [replace(each, requested=None) for each in self.request.credits]
+        settled = self._credits(reports, may_grant=False)
+        self.rated_as, self.offer = rated_as, offer_of(self.terms.catalogue, self.subscriber, rated_as)
+        answers = self._credits([replace(each, used=()) for each in self.request.credits], may_grant=True)
+        return tuple(_with_used(answer, each.used) for answer, each in zip(answers, settled, strict=True))
 
     def _credit_again(self, credit: ServiceCredit, mark: str) -> CreditOutcome:
         """Debit what a service reports behind its own grant in one request; that grant stays as it was promised."""

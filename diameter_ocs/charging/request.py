@@ -90,6 +90,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     is_undivided: its one credit is that of the whole session, not of a group (RFC 8506 §5.1 without
     Multiple-Services-Credit-Control), so a refusal of it refuses the session.
     rated_as: the service, and after a slash its direction, whose rules hold; see Offer.part.
+    changed_to: the service that an update makes of the session, such as a call that gets video; empty: not said.
     """
 
     session_id: str
@@ -104,6 +105,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     termination_cause: int | None = None
     is_undivided: bool = False
     rated_as: str = DATA
+    changed_to: str = ""
 
 
 class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):

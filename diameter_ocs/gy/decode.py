@@ -276,6 +276,9 @@ class CcrDecoder:
                 event,
             )
         is_command_level = msccs is None and bool(asked)
+        changed_to = ""
+        if rated_as != DATA and request_type == RequestType.UPDATE:
+            changed_to = self._changed_to(context, values[self._slots.information])
         session = SessionRequest(
             name,
             REQUEST_TYPES[request_type],
@@ -289,6 +292,7 @@ class CcrDecoder:
             cause,
             is_command_level,
             rated_as,
+            changed_to,
         )
         return CreditControlRequest(
             session_id,
@@ -313,6 +317,15 @@ class CcrDecoder:
         if is_first and service.reads_information and information is not None:
             return service.rated_as(service.name, decode_avps(information, self._dictionary)[0])
         return service.name
+
+    def _changed_to(self, context: str, information: Any) -> str:
+        """The service that a session becomes with this update; empty when it does not say."""
+        service = self._services.find(context)
+        if service is None or service.changed_to is None or information is None:
+            return ""
+        if service.change_marker not in information:
+            return ""
+        return service.changed_to(decode_avps(information, self._dictionary)[0])
 
     def _check_event(self, action: int | None) -> None:
         if action is None:

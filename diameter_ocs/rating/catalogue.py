@@ -12,6 +12,9 @@ from diameter_ocs.rating.rate import Rate
 from diameter_ocs.values.units import UnitType
 
 DATA = "data"
+VOICE, VIDEO = "voice", "video"
+"""Calls by their media: one with moving pictures is rated as video."""
+CALLS = frozenset({VOICE, VIDEO})
 EMERGENCY = "emergency"
 """What an emergency call is rated as, whatever service brings it."""
 
@@ -125,12 +128,17 @@ class Offer(Struct, frozen=True):
             yield from part.rules()
 
     def part(self, rated_as: str) -> "Offer | None":
-        """This offer as one service sees it; None when it does not include that service."""
+        """This offer as one service sees it; None when it does not include that service.
+
+        An offer that says nothing of video calls treats them as voice.
+        """
         if rated_as == DATA:
             return self
         if rated_as == EMERGENCY:
             return EMERGENCY_OFFER
-        return self.services.get(rated_as) or self.services.get(rated_as.partition("/")[0])
+        service, slash, direction = rated_as.partition("/")
+        found = self.services.get(rated_as) or self.services.get(service)
+        return self.part(f"{VOICE}{slash}{direction}") if found is None and service == VIDEO else found
 
     def rule_for(self, rating_group: int | None, service_identifiers: tuple[int, ...]) -> GroupRule | None:
         """The rule of a service, else of its rating group, else the offer's rule for all others."""

@@ -86,6 +86,12 @@ class LiveSession:
             self.model.due(self.now())
             await self.settle()
 
+    async def change_media(self, dialect: Dialect) -> None:
+        """The call has other media from now on, as `dialect` writes them."""
+        self.dialect = dialect
+        self.model.change_conditions()
+        await self.settle()
+
     async def end(self, cause: TerminationCause = TerminationCause.LOGOUT) -> None:
         """Close the session."""
         self.model.terminate(self.now(), cause)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from diameter_ocs.charging.event import Action
 from diameter_ocs.errors import OcsError
 from diameter_ocs.simulator.connection import Address
 from diameter_ocs.simulator.credit import Reported, SessionBooks, Subscriber
-from diameter_ocs.simulator.dialect import Origin
+from diameter_ocs.simulator.dialect import Dialect, Origin
 from diameter_ocs.simulator.event import EventSender
 from diameter_ocs.simulator.gateway import Gateway, NoAnswer
 from diameter_ocs.simulator.group import GroupPhase, Habits
@@ -30,6 +31,7 @@ from diameter_ocs.simulator.scenario_file import (
     group_name,
     load_scenario,
 )
+from diameter_ocs.simulator.voice import call_dialect
 from diameter_ocs.values.money import format_money
 
 RECONNECT_SECONDS = 10.0
@@ -137,8 +139,9 @@ class _Player:
             overuses=scenario.overuse,
             merges=not scenario.parallel,
         )
+        self.calls = dict(scenario.calls)
         self.sessions = {
-            name: LiveSession(gateway, subscriber, number, dialect, habits)
+            name: LiveSession(gateway, subscriber, number, self._dialect(name, dialect), habits)
             for number, (name, subscriber) in enumerate(scenario.sessions.items(), first)
         }
         self.senders = {
@@ -152,6 +155,9 @@ class _Player:
             if session_id in by_id
             else unknown(command, session_id, group)
         )
+
+    def _dialect(self, name: str, otherwise: Dialect) -> Dialect:
+        return call_dialect(self.calls[name]) if name in self.calls else otherwise
 
     async def play(self, number: int, step: Step) -> StepReport:
         """One step and a look at what came of it."""
@@ -201,6 +207,9 @@ class _Player:
             await live.idle(step.seconds)
         elif step.deed is Deed.WAIT_VALIDITY:
             await live.wait_validity()
+        elif step.deed is Deed.CHANGE_MEDIA:
+            call = self.calls[step.session] = replace(self.calls[step.session], media=step.media)
+            await live.change_media(call_dialect(call))
         elif step.deed in AWAITED:
             await live.await_request(AWAITED[step.deed], RECONNECT_SECONDS)
         elif step.deed in OPERATOR_DEEDS:

@@ -22,7 +22,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -31,13 +31,15 @@ from diameter_ocs.simulator.credit import Subscriber
 from diameter_ocs.simulator.dialect import DIALECTS as DATA_DIALECTS
 from diameter_ocs.simulator.dialect import Dialect
 from diameter_ocs.simulator.event import RATING_GROUP
-from diameter_ocs.simulator.voice import KAMAILIO
+from diameter_ocs.simulator.voice import KAMAILIO, Call, Direction, Media
 from diameter_ocs.values.money import parse_money
 from diameter_ocs.values.units import UnitType, parse_quantity
 
 DIALECTS: Mapping[str, Dialect] = {**DATA_DIALECTS, KAMAILIO.name: KAMAILIO}
 TOP = ("name", "description", "dialect", "parallel", "overuse", "sessions", "step")
 SESSION = ("msisdn", "imsi")
+CALL = ("direction", "media")
+"""Keys of a session of the voice dialect."""
 EXPECT = (
     "result",
     "groups",
@@ -52,6 +54,7 @@ EXPECT = (
     "enough",
     "cost",
 )
+Choice = TypeVar("Choice", bound=Enum)
 PHASES = ("open", "closed", "failed")
 COMPARISON = re.compile(r"\s*(>=|<=|==|>|<|=)?\s*(.+)")
 NO_GROUP = "none"
@@ -67,6 +70,7 @@ class Deed(Enum):
     WAIT_VALIDITY = "wait_validity"
     DROP_CONNECTION = "drop_connection"
     RECONNECT = "reconnect"
+    CHANGE_MEDIA = "change_media"
     END = "end"
     CREDIT = "credit"
     BLOCK = "block"
@@ -89,6 +93,7 @@ NEEDS: Mapping[Deed, tuple[str, ...]] = {
     Deed.WAIT_VALIDITY: ("session",),
     Deed.DROP_CONNECTION: (),
     Deed.RECONNECT: (),
+    Deed.CHANGE_MEDIA: ("session", "media"),
     Deed.END: ("session",),
     Deed.DEBIT: ("session",),
     Deed.REFUND: ("session",),
@@ -167,6 +172,7 @@ class Step(Struct, frozen=True):
     octets: Mapping[int | None, int] = {}
     seconds: int = 0
     amount: int = 0
+    media: Media = Media.AUDIO
     units: int = 1
     group: int | None = RATING_GROUP
     is_in_seconds: bool = False
@@ -177,6 +183,7 @@ class Step(Struct, frozen=True):
         parts = [self.deed.value.replace("_", " "), self.session]
         unit = "seconds" if self.is_in_seconds else "octets"
         parts += [f"{amount:,} {unit} of group {group_name(group)}" for group, amount in self.octets.items()]
+        parts += [f"to {self.media.value}"] if self.deed is Deed.CHANGE_MEDIA else []
         parts += [f"{self.amount:,} octets"] if self.deed is Deed.CREDIT else []
         parts += [f"{self.seconds} s"] if self.deed is Deed.IDLE else []
         parts += [f"{self.units} units of group {group_name(self.group)}"] if self.deed in EVENTS else []
@@ -184,7 +191,7 @@ class Step(Struct, frozen=True):
 
 
 class Scenario(Struct, frozen=True):
-    """A whole file. parallel: one CCR per rating group, several under way at once."""
+    """A whole file. parallel: one CCR per rating group, several under way at once. calls: of the voice dialect."""
 
     name: str
     sessions: Mapping[str, Subscriber]
@@ -193,6 +200,7 @@ class Scenario(Struct, frozen=True):
     dialect: str = "3gpp"
     parallel: bool = False
     overuse: bool = False
+    calls: Mapping[str, Call] = {}
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -224,7 +232,9 @@ class _Parser:
         dialect = self._text(content, "dialect", "3gpp")
         if dialect not in DIALECTS:
             self.problem("dialect", f"{dialect!r} is unknown{suggestion(dialect, DIALECTS)}")
-        sessions = {name: self._subscriber(name, row) for name, row in self._tables(content, "sessions")}
+        is_call = dialect == KAMAILIO.name
+        rows = dict(self._tables(content, "sessions"))
+        sessions = {name: self._subscriber(name, row, CALL if is_call else ()) for name, row in rows.items()}
         scenario = Scenario(
             name=self._text(content, "name", ""),
             description=self._text(content, "description", ""),
@@ -233,7 +243,10 @@ class _Parser:
             overuse=self._flag(content, "overuse"),
             sessions=sessions,
             steps=tuple(self._steps(content, sessions)),
+            calls={name: self._call(name, row) for name, row in rows.items()} if is_call else {},
         )
+        if not is_call and any(step.deed is Deed.CHANGE_MEDIA for step in scenario.steps):
+            self.problem("step", f"'change_media' is for calls: dialect = \"{KAMAILIO.name}\"")
         for key in ("name", "sessions", "step"):
             if not content.get(key):
                 self.problem(key, "is missing")
@@ -266,9 +279,22 @@ class _Parser:
             return
         yield from tables.items()
 
-    def _subscriber(self, name: str, row: Mapping[str, Any]) -> Subscriber:
+    def _call(self, name: str, row: Mapping[str, Any]) -> Call:
         where = f"sessions.{name}"
-        self._known(where, row, SESSION)
+        direction = self._one_of(f"{where}.direction", row.get("direction", Direction.ORIGINATING.value), Direction)
+        return Call(direction, self._one_of(f"{where}.media", row.get("media", Media.AUDIO.value), Media))
+
+    def _one_of(self, key: str, value: object, kinds: type[Choice]) -> Choice:
+        """A member by its name in files; the first when there is none of that name."""
+        for kind in kinds:
+            if kind.value == value:
+                return kind
+        self.problem(key, f"{value!r} is none of {', '.join(str(kind.value) for kind in kinds)}")
+        return next(iter(kinds))
+
+    def _subscriber(self, name: str, row: Mapping[str, Any], more: tuple[str, ...]) -> Subscriber:
+        where = f"sessions.{name}"
+        self._known(where, row, (*SESSION, *more))
         for key in SESSION:
             value = row.get(key)
             if not (isinstance(value, str) and value.isascii() and value.isdigit() and 4 <= len(value) <= 15):
@@ -309,6 +335,7 @@ class _Parser:
             octets=self._flows(where, row) if deed is Deed.USE else {},
             seconds=0 if deed is Deed.USE else self._seconds(f"{where}.seconds", row.get("seconds", 0)),
             amount=self._octets(f"{where}.amount", row.get("amount", 0)),
+            media=self._one_of(f"{where}.media", row.get("media", Media.AUDIO.value), Media),
             units=self._code(f"{where}.units", row.get("units", 1)) or 1,
             group=self._group(f"{where}.group", row.get("group", RATING_GROUP)),
             is_in_seconds=deed is Deed.USE and "octets" not in row,

@@ -113,6 +113,15 @@ class GatewaySession:
             self._due[group.rating_group] = Due(True, ReportingReason.FORCED_REAUTHORISATION, reports)
         return bool(asked)
 
+    def change_conditions(self) -> None:
+        """What the price depends on is another from now on: all that runs is reported and asked for again.
+
+        Reporting-Reason RATING_CONDITION_CHANGE (TS 32.299 §7.2.175).
+        """
+        for group in self._open_groups():
+            if group.phase is GroupPhase.ACTIVE:
+                self._due[group.rating_group] = Due(True, ReportingReason.RATING_CONDITION_CHANGE)
+
     def answer(self, answer: Answer, now: float) -> None:
         """The answer to one of the requests; anything else is ignored and counted."""
         request, _ = self.unanswered.pop(answer.number, (None, 0.0))

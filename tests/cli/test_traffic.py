@@ -68,6 +68,22 @@ def test_events_and_calls_are_shown_in_their_units(ocs):
     assert "for 60 s" in ocs("session", "show", call["session_id"]).stdout
 
 
+def test_video_and_forwarding_cost_what_the_catalogue_says(ocs):
+    """50 s of sound and 10 s more at 0.09 a minute, 90 s of video at 0.30, one connect fee; 45 s forwarded at 0.12.
+
+    The first minute is whole, so the first 10 s of video are paid with it.
+    """
+    ocs("account", "seed")
+    with serving(ocs.config) as address:
+        ocs("simulate", str(SCENARIOS / "video-call.toml"), "--server", address, "--check")
+    for account, cost, units in (
+        ("demo-01", 50_000 + 90_000 + 80 * 5000 + 10 * 1500, 150),
+        ("demo-02", 120_000, 45),
+    ):
+        (call,) = ocs.json("session", "list", "--all", "--account", account)
+        assert (call["quotas"][0]["used"], call["quotas"][0]["charged_micros"]) == (units, cost)
+
+
 def test_a_blocked_account_is_refused_at_its_next_request_while_the_node_runs(ocs, tmp_path):
     scenario = (SCENARIOS / "basic-session.toml").read_text()
     refused = tmp_path / "refused.toml"

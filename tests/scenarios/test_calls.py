@@ -172,6 +172,168 @@ async def test_the_rule_of_the_start_holds(line):
     assert (await line.buckets())["money"] == (800_000, 600_000)
 
 
+# Video and forwarding ----------------------------------------------------------------------------
+
+
+def sdp(line, kind=None):
+    more = [] if kind is None else [("SDP-Type", kind)]
+    return "SDP-Media-Component", [("SDP-Media-Name", line), ("SDP-Media-Description", "a=sendrecv"), *more]
+
+
+SOUND, PICTURES = "m=audio 49170 RTP/AVP 97", "m=video 51372 RTP/AVP 99"
+REFUSED_PICTURES = "m=video 0 RTP/AVP 99"
+OFFER, ANSWER = 0, 1
+MEDIA_COMPOSITION = 40
+RATING_CONDITION_CHANGE = 6
+
+
+def invite(*more, role=ORIGINATING, called="tel:+99955500303"):
+    """IMS-Information as a telephony server writes it at an INVITE (TS 32.299 section 7.2.77)."""
+    event = ("Event-Type", [("SIP-Method", "INVITE"), ("Expires", 1800)])
+    stamps = ("Time-Stamps", [("SIP-Request-Timestamp", 1_790_000_000), ("SIP-Response-Timestamp", 1_790_000_001)])
+    parties = ("Calling-Party-Address", "tel:+99955500301"), ("Called-Party-Address", called)
+    return ims(event, ("User-Session-Id", "call-7@as.example.org"), *parties, stamps, *more, role=role)
+
+
+VIDEO_MEDIA = [
+    ([sdp(SOUND), sdp(PICTURES)], "video"),
+    ([sdp("video 51372/2 RTP/AVP 99")], "video"),
+    ([sdp("m=VIDEO 51372 RTP/AVP 99")], "video"),
+    ([sdp(SOUND), sdp(REFUSED_PICTURES)], "voice"),
+    ([sdp(SOUND, OFFER), sdp(PICTURES, OFFER), sdp(SOUND, ANSWER), sdp(REFUSED_PICTURES, ANSWER)], "voice"),
+    ([sdp(SOUND, OFFER), sdp(PICTURES, OFFER), sdp(PICTURES, ANSWER)], "video"),
+    ([sdp(SOUND)], "voice"),
+    ([sdp("m=text 11000 RTP/AVP 98")], "voice"),
+    ([sdp("")], "voice"),
+    ([("SDP-Media-Component", [])], "voice"),
+    ([], "voice"),
+]
+
+
+@pytest.mark.parametrize(("media", "service"), VIDEO_MEDIA)
+async def test_the_media_of_a_call_pick_its_price(line, media, service):
+    """A medium that was refused (port 0) is none, and what was answered beats what was offered."""
+    await line.open(money(10_000_000))
+    made = Call(line)
+    assert granted(await made.ask(INITIAL, call(60), invite(*media))) == [60]
+    reserved = {"voice": 50_000 + 90_000, "video": 50_000 + 300_000}[service]
+    assert await line.buckets() == {"money": (10_000_000, reserved)}
+    await made.ask(TERMINATION, call(None, 60), ("Termination-Cause", 1))
+    assert await line.buckets() == {"money": (10_000_000 - reserved, 0)}
+
+
+@pytest.mark.parametrize(("role", "cost"), [(ORIGINATING, 350_000), (TERMINATING, 0), (FORWARDING, 350_000)])
+async def test_the_role_counts_for_video_too(line, role, cost):
+    await line.open(money(1_000_000))
+    made = Call(line)
+    await made.ask(INITIAL, call(30), invite(sdp(PICTURES), role=role))
+    await made.ask(TERMINATION, call(None, 30))
+    assert await line.buckets() == {"money": (1_000_000 - cost, 0)}
+
+
+@pytest.mark.parametrize(("role", "cost"), [(ORIGINATING, 300_000), (TERMINATING, 0)])
+async def test_an_offer_without_video_has_it_at_the_price_of_voice(line, role, cost):
+    await line.open(money(1_000_000), offer="audio-only")
+    made = Call(line)
+    await made.ask(INITIAL, call(30), invite(sdp(PICTURES), role=role))
+    await made.ask(TERMINATION, call(None, 30))
+    assert await line.buckets() == {"money": (1_000_000 - cost, 0)}
+
+
+async def change(made, used, *media, wants=60):
+    """The CCR of a re-INVITE: usage until now, the trigger, the media from now on."""
+    trigger = ("Trigger", [("Trigger-Type", MEDIA_COMPOSITION)])
+    name, tree = call(wants, used, reason=RATING_CONDITION_CHANGE)
+    return await made.ask(UPDATE, (name, [*tree, trigger]), invite(*media, role=None))
+
+
+async def test_video_comes_and_goes_during_a_call(line):
+    """Every second is paid at the price of the media it was spoken with; the call is set up once."""
+    await line.open(money(10_000_000))
+    made = Call(line)
+    await made.ask(INITIAL, call(60), invite(sdp(SOUND)))
+    spent = 50_000 + 90_000
+    answer = await change(made, 60, sdp(SOUND), sdp(PICTURES))
+    assert (code_of(answer), group_codes(answer), granted(answer)) == (2001, [(200, 2001)], [60])
+    assert await line.buckets() == {"money": (10_000_000 - spent, 60 * 5000)}
+    answer = await made.ask(UPDATE, call(60, 40))
+    spent += 40 * 5000
+    assert await line.buckets() == {"money": (10_000_000 - spent, 60 * 5000)}
+    await change(made, 10, sdp(SOUND), sdp(REFUSED_PICTURES))
+    spent += 10 * 5000
+    assert await line.buckets() == {"money": (10_000_000 - spent, 60 * 1500)}
+    await made.ask(TERMINATION, call(None, 20), ("Termination-Cause", 1))
+    assert await line.buckets() == {"money": (10_000_000 - spent - 20 * 1500, 0)}
+    (session,) = await line.node.store.sessions(account_id=line.account_id, open_only=False)
+    assert session.rated_as == "voice/originating"
+
+
+async def test_a_change_is_charged_once_however_often_it_is_sent(line):
+    await line.open(money(10_000_000))
+    made = Call(line)
+    await made.ask(INITIAL, call(60), invite(sdp(SOUND)))
+    first = await change(made, 60, sdp(PICTURES))
+    assert granted(await made.session.repeat()) == granted(first) == [60]
+    assert await line.buckets() == {"money": (10_000_000 - 140_000, 60 * 5000)}
+
+
+async def test_video_that_cannot_be_paid(line):
+    """The sound until now is debited, the video refused; nothing stays reserved."""
+    await line.open(money(140_000 + 4999))
+    made = Call(line)
+    assert granted(await made.ask(INITIAL, call(60), invite(sdp(SOUND)))) == [63]
+    answer = await change(made, 60, sdp(PICTURES))
+    assert group_codes(answer) == [(200, 4012)]
+    assert await line.buckets() == {"money": (4999, 0)}
+
+
+async def test_a_change_that_asks_for_nothing(line):
+    """The report of a group that ends: debited at the old price, nothing granted."""
+    await line.open(money(1_000_000))
+    made = Call(line)
+    await made.ask(INITIAL, call(60), invite(sdp(SOUND)))
+    assert granted(await change(made, 60, sdp(PICTURES), wants=None)) == [None]
+    assert await line.buckets() == {"money": (1_000_000 - 140_000, 0)}
+
+
+async def test_a_received_call_that_gets_video_stays_free(line):
+    """The direction of the start holds, although the update names none."""
+    await line.open(money(1_000_000))
+    made = Call(line)
+    await made.ask(INITIAL, call(60), invite(sdp(SOUND), role=TERMINATING))
+    assert granted(await change(made, 60, sdp(PICTURES))) == [60]
+    await made.ask(TERMINATION, call(None, 30))
+    assert await line.buckets() == {"money": (1_000_000, 0)}
+
+
+async def test_an_emergency_call_with_video_stays_free(line):
+    await line.open(money(0))
+    made = Call(line)
+    await made.ask(INITIAL, call(0), invite(sdp(SOUND), called="urn:service:sos"))
+    assert granted(await change(made, 60, sdp(PICTURES), wants=0)) == [3600]
+    await made.ask(TERMINATION, call(None, 30))
+    assert await line.buckets() == {"money": (0, 0)}
+
+
+async def test_the_forwarding_party_pays_for_a_forwarded_call(line):
+    """Its Subscription-Id is in the CCR; caller and target, who have accounts here too, pay nothing for it."""
+    await line.open(money(1_000_000))
+    caller, target = [await Line(line.node, line.peer).open(money(1_000_000)) for _ in range(2)]
+    made = Call(line)
+    diversion = ("MMTel-Information", [("Supplementary-Service", [("MMTel-SService-Type", 6)])])
+    parties = [
+        ("Calling-Party-Address", f"tel:+{caller.msisdn}"),
+        ("Requested-Party-Address", f"tel:+{line.msisdn}"),
+        ("Called-Party-Address", f"tel:+{target.msisdn}"),
+    ]
+    asked = ims(("Event-Type", [("SIP-Method", "INVITE")]), *parties, diversion, sdp(SOUND), role=FORWARDING)
+    assert granted(await made.ask(INITIAL, call(60), asked)) == [60]
+    await made.ask(TERMINATION, call(None, 45), ims(("Cause-Code", 0), role=FORWARDING))
+    assert await line.buckets() == {"money": (1_000_000 - 450_000, 0)}
+    for other in (caller, target):
+        assert await other.buckets() == {"money": (1_000_000, 0)}
+
+
 # Messages with reservation ----------------------------------------------------------------------
 
 

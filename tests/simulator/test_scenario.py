@@ -14,7 +14,9 @@ from tests.simulator.support.stub_ocs import Ccr, Policy, StubOcs
 from tests.support.ocs import add_line, running_ocs
 
 FOLDER = Path(__file__).parents[2] / "config" / "scenarios"
-OTHER_SERVICES = [FOLDER / f"{name}.toml" for name in ("balance-check", "sms-event", "sms-refund", "voice-call")]
+OTHER_SERVICES = [
+    FOLDER / f"{name}.toml" for name in ("balance-check", "sms-event", "sms-refund", "video-call", "voice-call")
+]
 FILES = sorted(set(FOLDER.glob("*.toml")) - set(OTHER_SERVICES))
 SHIPPED = [file for file in FILES if not any(step.deed in OPERATOR_DEEDS for step in load_scenario(file).steps)]
 """Those that need no operator; tests/cli plays all of them against a node."""
@@ -217,6 +219,17 @@ def test_all_mistakes_of_a_file_are_listed_at_once() -> None:
 )
 def test_wrong_shapes_are_explained(changes: dict[str, object], words: str) -> None:
     assert words in mistakes(minimal(**changes))
+
+
+def test_mistakes_in_calls() -> None:
+    who = {"msisdn": "99955500101", "imsi": "001010000000101"}
+    change = {"do": "change_media", "session": "one", "media": "smell"}
+    found = mistakes(minimal(dialect="kamailio", sessions={"one": who | {"direction": "sideways"}}, step=[change]))
+    assert "sessions.one.direction: 'sideways' is none of originating, terminating, forwarded" in found
+    assert "step 1.media: 'smell' is none of audio, video" in found
+    found = mistakes(minimal(sessions={"one": who | {"media": "video"}}, step=[change | {"media": "video"}]))
+    assert "sessions.one.media: is unknown here" in found
+    assert "'change_media' is for calls: dialect = \"kamailio\"" in found
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:

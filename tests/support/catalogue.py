@@ -123,6 +123,34 @@ all_others = true
 price = "0.01"
 per = "1 s"
 quota = "call"
+[[offers.standard.groups]]
+service = "video"
+all_others = true
+price = "0.30"
+per = "60 s"
+connect_fee = "0.05"
+first_step = "60 s"
+next_step = "1 s"
+quota = "call"
+[[offers.standard.groups]]
+service = "video"
+direction = "terminating"
+all_others = true
+treatment = "free"
+quota = "call"
+[offers.audio-only]
+[[offers.audio-only.groups]]
+service = "voice"
+all_others = true
+price = "0.01"
+per = "1 s"
+quota = "call"
+[[offers.audio-only.groups]]
+service = "voice"
+direction = "terminating"
+all_others = true
+treatment = "free"
+quota = "call"
 [offers.nameless]
 [[offers.nameless.groups]]
 rating_groups = [10]

@@ -19,12 +19,16 @@ class Service(Struct, frozen=True):
     """A kind of service. `name` is what a group of the catalogue names as its `service`.
 
     specifications: numbers of the 3GPP charging specifications whose contexts are this service, unless
-    configured otherwise. rated_as: name and Service-Information to what Offer.part takes.
+    configured otherwise. rated_as: name and Service-Information to what Offer.part takes. changed_to: from
+    Service-Information to the service that a running session has become, empty when it does not say; it says
+    so only where the octets of `change_marker` are in it.
     """
 
     name: str
     specifications: tuple[str, ...]
     rated_as: Callable[[str, Avp], str] = by_name_alone
+    change_marker: bytes = b""
+    changed_to: Callable[[Avp], str] | None = None
 
     @property
     def contexts(self) -> tuple[str, ...]:
