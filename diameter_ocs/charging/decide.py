@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AbortSession
+from diameter_ocs.charging.conditions import Conditions, changes, merged
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
@@ -241,6 +242,17 @@ def _earlier_answer(session: Session, request: SessionRequest) -> Decision | Non
     return None
 
 
+def _conditions(session: Session | None, request: SessionRequest) -> Conditions:
+    """Of use from this request on. One that was overtaken by a later one has nothing new to tell."""
+    told = request.conditions
+    if session is None:
+        return told
+    known = session.conditions
+    if told is known or request.request_number < session.highest_number:
+        return known
+    return merged(known, told)
+
+
 def _forget_at(rules: ChargingRules, at_ms: int) -> int:
     return at_ms + rules.closed_retention_seconds * MS_PER_SECOND
 
@@ -258,6 +270,7 @@ def _session(
     highest: int | None = None,
     host: str | None = None,
     realm: str | None = None,
+    conditions: Conditions | None = None,
 ) -> Session:
     return Session(
         old.session_id,
@@ -278,6 +291,7 @@ def _session(
         why or old.close_reason,
         supervised,
         old.rated_as,
+        old.conditions if conditions is None else conditions,
     )
 
 
@@ -285,6 +299,7 @@ class _Step:
     """One request being decided: its book, its quotas and the answers per group.
 
     used_ms: when what is reported was used at the latest; before the end of a session that is closed already.
+    conditions: of use from now on; those before are the session's.
     """
 
     __slots__ = (
@@ -292,6 +307,7 @@ class _Step:
         "at_ms",
         "book",
         "claimants",
+        "conditions",
         "offer",
         "quotas",
         "rated_as",
@@ -318,6 +334,7 @@ class _Step:
         self.terms = terms
         self.at_ms = at_ms
         self.used_ms = session.closed_ms if session is not None and session.closed_ms else at_ms
+        self.conditions = _conditions(session, request)
         self.rated_as = rated_as = request.rated_as if session is None else session.rated_as
         is_data = rated_as == DATA
         offers = terms.catalogue.offers
@@ -618,6 +635,7 @@ class _Step:
             opened_seq=self.account.last_seq + 1,
             highest_number=request.request_number,
             rated_as=request.rated_as,
+            conditions=request.conditions,
         )
 
     def _close(self, session: Session, outcome: Outcome) -> Decision:
@@ -650,7 +668,8 @@ class _Step:
             request.session_id,
             request.request_number,
             raw,
-            fingerprint=request.fingerprint,
+            changes(session.conditions, self.conditions) if self.conditions is not session.conditions else "",
+            request.fingerprint,
         )
         is_closed = bool(close_reason) or session.status is SessionStatus.CLOSED
         supervised = self.terms.rules.closed_retention_seconds if is_closed else self._supervision(session, outcome)
@@ -666,6 +685,7 @@ class _Step:
             highest=max(session.highest_number, request.request_number),
             host=request.origin_host,
             realm=request.origin_realm,
+            conditions=self.conditions,
         )
         return Decision(outcome, after, kept, entry=entry)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.charging.extras import CreditExtras, SessionNotices
 from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.rating.final_units import FinalUnitAction
@@ -91,6 +92,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     Multiple-Services-Credit-Control), so a refusal of it refuses the session.
     rated_as: the service, and after a slash its direction, whose rules hold; see Offer.part.
     changed_to: the service that an update makes of the session, such as a call that gets video; empty: not said.
+    conditions: those that this request tells; the others hold as they were.
     """
 
     session_id: str
@@ -106,6 +108,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     is_undivided: bool = False
     rated_as: str = DATA
     changed_to: str = ""
+    conditions: Conditions = UNKNOWN
 
 
 class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):

@@ -4,6 +4,7 @@ from enum import Enum
 
 from msgspec import Raw, Struct
 
+from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.values.units import UnitType
 
@@ -110,3 +111,5 @@ class Session(Struct, frozen=True, omit_defaults=True, gc=False):
     """How long the gateway may stay silent from its last request on."""
     rated_as: str = DATA
     """The service, and after a slash its direction, whose rules hold; see Offer.part."""
+    conditions: Conditions = UNKNOWN
+    """The last that its requests told."""

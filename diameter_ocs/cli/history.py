@@ -7,7 +7,7 @@ from rich.table import Table
 
 from diameter_ocs.charging.decision import decode_outcome
 from diameter_ocs.charging.request import CreditOutcome
-from diameter_ocs.cli.output import NEVER, instant, table, when
+from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.cli.views import amount
 from diameter_ocs.ledger.account import Account
 from diameter_ocs.ledger.journal import Action, Entry, Posting
@@ -116,7 +116,8 @@ class History:
         outcome = decode_outcome(entry.outcome)
         if outcome.verdict is not Verdict.SUCCESS:
             return words(outcome.verdict)
-        return "\n".join(map(_credit, outcome.credits)) or "success"
+        lines = [*map(_credit, outcome.credits), plain(entry.reason)]
+        return "\n".join(line for line in lines if line) or "success"
 
 
 def words(verdict: Verdict) -> str:

@@ -238,6 +238,8 @@ def _print(found: _Found) -> None:
     out.print(plain(told_key(session.session_id)), style="bold")
     out.print(f"account {session.account_id}, subscriber {session.subscriber_id}, from {plain(session.origin_host)}")
     out.print(f"{session.status.value}{why}, {plain(session.service_context)}")
+    if conditions := views.condition_lines(session.conditions):
+        out.print(conditions)
     out.print(views.quota_table(session, account.currency))
     units = {quota.rating_group: quota.unit for quota in session.quotas}
     out.print(History(account, units).table(found.entries))

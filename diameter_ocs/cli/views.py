@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from diameter_ocs.charging.conditions import Conditions
 from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Session
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
@@ -91,6 +92,7 @@ def session_facts(session: Session) -> Facts:
         "origin_host": session.origin_host,
         "service_context": session.service_context,
         "highest_request_number": session.highest_number,
+        "conditions": condition_facts(session.conditions),
         "quotas": [
             {
                 "rating_group": quota.rating_group,
@@ -104,6 +106,17 @@ def session_facts(session: Session) -> Facts:
             for quota in session.quotas
         ],
     }
+
+
+def condition_facts(conditions: Conditions) -> dict[str, str]:
+    """What is known of the conditions of use, by name."""
+    named = {name: getattr(conditions, name) for name in (*conditions.__struct_fields__, "visited_plmn")}
+    return {name: plain(value) for name, value in named.items() if value}
+
+
+def condition_lines(conditions: Conditions) -> str:
+    """The same for people: 'apn internet, rat E-UTRAN, ...'; empty when nothing is known."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in condition_facts(conditions).items())
 
 
 def bucket_table(account: Account) -> Table:

@@ -14,9 +14,11 @@ from zlib import crc32
 from msgspec import Struct
 from msgspec.json import encode
 
+from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.charging.event import Action, EventRequest
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits, SessionRequest
 from diameter_ocs.errors import AvpOccursTooManyTimes, InvalidAvpValue, MissingAvp, ServiceContextUnknown
+from diameter_ocs.gy.conditions import ConditionsReader
 from diameter_ocs.gy.services import Services
 from diameter_ocs.gy.units import with_other_units
 from diameter_ocs.rating.catalogue import DATA
@@ -85,7 +87,7 @@ COMMAND_NUMBERS = (
     "Service-Identifier",
 )
 COMMAND_ENUMERATIONS = ("Termination-Cause", "Requested-Action")
-COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id")
+COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id", "User-Equipment-Info")
 
 Wanted = dict[str, tuple[Op, Layout | None]]
 ANY_UNITS = ServiceUnits()
@@ -139,7 +141,10 @@ class CcrDecoder:
         self._services = services
         self._rank = {kind: rank for rank, kind in enumerate(dict.fromkeys((*preference, *IdentityKind)))}
         self._identities: dict[bytes, Identity | None] = {}
-        self._good_information: set[bytes] = set()
+        self._conditions = ConditionsReader(dictionary)
+        self._good_information: dict[bytes, Conditions] = {}
+        """Contents that were checked, and what they tell."""
+        self._told_with_equipment: dict[tuple[bytes, bytes], Conditions] = {}
         self._compile(Compiler(dictionary))
 
     def _compile(self, compiler: Compiler) -> None:
@@ -197,7 +202,7 @@ class CcrDecoder:
             names = self._names(values)
         except Odd:
             strict = decode_message(message, self._dictionary)
-            values = from_avps(self._layout, strict.avps)
+            values = from_avps(self._layout, [avp for avp in strict.avps if not _is_damaged_equipment(avp)])
             names = list(_strict_names(strict))
         if len(names) > 1:
             names.sort(key=self._by_preference)
@@ -219,7 +224,7 @@ class CcrDecoder:
             if len(information) <= MEMO_OCTETS:
                 if len(self._good_information) >= MEMO_LIMIT:
                     self._good_information.clear()
-                self._good_information.add(information)
+                self._good_information[information] = self._conditions.read(information)
         return values
 
     def _request(self, values: Values, identities: tuple[Identity, ...]) -> CreditControlRequest:
@@ -227,7 +232,7 @@ class CcrDecoder:
             session_id, subscriptions, _, _,
             origin_host, origin_realm, realm, host, context, _,
             application, request_type, number, service_id, cause, action,
-            proxy_infos, sub_session, _,
+            proxy_infos, sub_session, _, equipment,
             msccs, command_rsu, command_usu,
         ) = self._slots.take(values)  # fmt: skip
         if application is not None and application != APPLICATION:
@@ -293,6 +298,7 @@ class CcrDecoder:
             is_command_level,
             rated_as,
             changed_to,
+            self._told(values[self._slots.information], equipment),
         )
         return CreditControlRequest(
             session_id,
@@ -326,6 +332,23 @@ class CcrDecoder:
         if service.change_marker not in information:
             return ""
         return service.changed_to(decode_avps(information, self._dictionary)[0])
+
+    def _told(self, information: Any, equipment: bytes | None) -> Conditions:
+        """What Service-Information and the command tell of the conditions of use."""
+        if equipment is None:
+            if information is None:
+                return UNKNOWN
+            known = self._good_information.get(information)
+            return self._conditions.read(information) if known is None else known
+        key = (information or b"", equipment)
+        told = self._told_with_equipment.get(key)
+        if told is None:
+            told = self._conditions.read(*filter(None, key))
+            if len(equipment) + len(key[0]) <= MEMO_OCTETS:
+                if len(self._told_with_equipment) >= MEMO_LIMIT:
+                    self._told_with_equipment.clear()
+                self._told_with_equipment[key] = told
+        return told
 
     def _check_event(self, action: int | None) -> None:
         if action is None:
@@ -497,6 +520,11 @@ def _usable_identity(number: Any, text: Any) -> Identity | None:
         return identity(KIND_OF_TYPE[number], text)
     except (KeyError, ValueError, AttributeError):
         return None
+
+
+def _is_damaged_equipment(avp: Avp) -> bool:
+    """A User-Equipment-Info that the strict codec forgives is as good as none: it decides nothing about usage."""
+    return avp.name == "User-Equipment-Info" and avp.fault is not None
 
 
 def _strict_names(strict: Message) -> list[Identity]:

@@ -30,7 +30,10 @@ def test_a_session_is_played_shown_and_audited(ocs):
     moved = [posting for entry in shown["history"] for posting in entry["postings"]]
     assert sum(posting["units"] for posting in moved if posting["action"] == "debit") == 25_000_000
     assert shown["history"][0]["answer"]["groups"][0]["granted"] == 10_000_000
+    assert shown["conditions"]["apn"] == "internet"
+    assert shown["conditions"]["visited_plmn"] == "00101"
     text = ocs("session", "show", session["session_id"]).stdout
+    assert "rat E-UTRAN" in text
     assert "0.20 EUR for 10 MB" in text
     assert "ccr termination" in text
     assert "25 MB" in ocs("session", "list", "--all").stdout
