@@ -46,7 +46,7 @@ from diameter_ocs.charging.session import (
     SessionStatus,
 )
 from diameter_ocs.charging.sizing import MS_PER_SECOND
-from diameter_ocs.charging.tariff_switch import parts_of, priced_at, unsplit, with_switch
+from diameter_ocs.charging.tariff_switch import Part, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
@@ -60,6 +60,7 @@ from diameter_ocs.rating.catalogue import (
     Offer,
     Treatment,
 )
+from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -134,26 +135,40 @@ def changed_service(rated_as: str, changed_to: str) -> str:
 
 
 def expire_session(
-    account: Account, session: Session, offer: Offer | None, rules: ChargingRules, at_ms: int
+    account: Account,
+    session: Session,
+    offer: Offer | None,
+    rules: ChargingRules,
+    at_ms: int,
+    time_zone: str = "",
 ) -> Decision:
-    """Close a session whose supervision is over; its reservation is released or charged by policy."""
+    """Close a session whose supervision is over; its reservation is released or charged by policy.
+
+    time_zone: the subscriber's.
+    """
     if session.status is SessionStatus.CLOSED or session.expires_ms > at_ms:
         return refuse(Verdict.NOT_FOUND, "the session is not due")
     silent_seconds = (at_ms - session.last_ms) // MS_PER_SECOND
     reason = f"no request for {silent_seconds} s; reservation: {rules.silence.value}"
-    return _close_unheard(account, session, offer, rules, at_ms, "session_expired", reason, "silent")
+    return _close_unheard(account, session, offer, rules, at_ms, "session_expired", reason, "silent", time_zone)
 
 
 def abort_session(
-    command: AbortSession, account: Account, session: Session, offer: Offer | None, rules: ChargingRules, at_ms: int
+    command: AbortSession,
+    account: Account,
+    session: Session,
+    offer: Offer | None,
+    rules: ChargingRules,
+    at_ms: int,
+    time_zone: str = "",
 ) -> Decision:
-    """Close a session that its gateway does not have any more."""
+    """Close a session that its gateway does not have any more. time_zone: the subscriber's."""
     if session.status is SessionStatus.CLOSED:
         return refuse(Verdict.NOT_FOUND, "the session is closed")
     if command.unheard_since_ms is not None and session.last_ms >= command.unheard_since_ms:
         return refuse(Verdict.NOT_FOUND, "the gateway has spoken of the session since")
     reason, settling = command.reason, offer if command.is_silent else None
-    return _close_unheard(account, session, settling, rules, at_ms, "session_aborted", reason, reason)
+    return _close_unheard(account, session, settling, rules, at_ms, "session_aborted", reason, reason, time_zone)
 
 
 def _close_unheard(
@@ -165,10 +180,11 @@ def _close_unheard(
     kind: str,
     reason: str,
     why: str,
+    time_zone: str,
 ) -> Decision:
     """Close a session without a last report: its reservations are settled by policy, or released without an offer."""
     book = Book(account)
-    quotas = tuple(_give_up(book, quota, offer, rules, at_ms) for quota in session.quotas)
+    quotas = tuple(_give_up(book, quota, offer, rules, at_ms, time_zone) for quota in session.quotas)
     book.expire(at_ms)
     after = book.account(opened_sessions=-1)
     entry = Entry(
@@ -192,7 +208,7 @@ def _close_unheard(
     return Decision(Outcome(detail=reason), after, closed, entry=entry)
 
 
-def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules, at_ms: int) -> Quota:
+def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules, at_ms: int, time_zone: str) -> Quota:
     rule = offer.rule_for(quota.rating_group, quota.service_identifiers) if offer is not None else None
     if quota.unit is UnitType.MONEY:
         rule = money_rule(rule)
@@ -200,7 +216,9 @@ def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules
         release_all(book, quota)
         return _empty(quota)
     group = _effective_group(quota.rating_group, offer)
-    parts = unsplit(rule.daily, quota, quota.granted, at_ms) if rule.daily is not None else None
+    parts, timed = None, rule.timed
+    if timed is not None:
+        parts = unsplit(timed, timed.zone_for(time_zone), quota, quota.granted, at_ms)
     settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED, parts)
     return _empty(settled, assumed=quota.granted)
 
@@ -465,7 +483,7 @@ class _Step:
             return CreditOutcome(*key, Verdict.RATING_FAILED if rule is None else Verdict.CURRENCY_UNKNOWN, used=units)
         group = _effective_group(credit.rating_group, self.offer)
         used = used_units(credit, rule.unit)
-        parts = parts_of(rule.daily, credit, held, rule.unit, self.used_ms) if rule.daily is not None else None
+        parts = self._parts(rule.timed, credit, held, rule.unit) if rule.timed is not None else None
         bare = in_unit(self.book, _empty(held), rule.unit) if held.unit is not rule.unit else _empty(held)
         settled = settle(self.book, bare, rule, group, used, self.at_ms, mark, parts)
         if held.unit is rule.unit:
@@ -476,6 +494,10 @@ class _Step:
                 used_units=settled.used_units,
             )
         return CreditOutcome(*key, used=used)
+
+    def _parts(self, timed: TimedRates, credit: ServiceCredit, quota: Quota, unit: UnitType) -> list[Part]:
+        """What was reported at which price, where that depends on the time."""
+        return parts_of(timed, timed.zone_for(self.subscriber.time_zone), credit, quota, unit, self.used_ms)
 
     def _is_foreign(self, credit: ServiceCredit) -> bool:
         """It reports money of another currency than the account's."""
@@ -505,9 +527,7 @@ class _Step:
             used = used_units(credit, rule.unit)
             if quota.unit is not rule.unit:
                 quota = in_unit(self.book, quota, rule.unit)
-            parts = None
-            if rule.daily is not None:
-                parts = parts_of(rule.daily, credit, quota, rule.unit, self.used_ms)
+            parts = self._parts(rule.timed, credit, quota, rule.unit) if rule.timed is not None else None
             quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
@@ -538,11 +558,11 @@ class _Step:
         tuning = rule.quota.tuning
         if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:
             return CreditOutcome(*key)
-        was_opened, switch_ms = quota.memory.is_opened, 0
-        if rule.daily is not None:
-            rule, switch_ms = priced_at(rule, self.at_ms)
+        was_opened, switch_ms, timed = quota.memory.is_opened, 0, rule.timed
+        if timed is not None:
+            rule, switch_ms = priced_at(rule, timed, timed.zone_for(self.subscriber.time_zone), self.at_ms)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
-        if rule.daily is not None:
+        if timed is not None:
             quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
         self.quotas[key] = quota
         if answer.final is not None:

@@ -141,9 +141,9 @@ def decide_event(
 
 
 def tell_price(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int) -> Outcome:
-    """PRICE_ENQUIRY: what the units would cost by tariff. No balance is looked at."""
+    """PRICE_ENQUIRY of somebody unknown: what the units would cost by tariff. No balance is looked at."""
     try:
-        return _priced(request, offer, catalogue, at_ms)
+        return _priced(request, offer, catalogue, at_ms, "")
     except _Refused as refused:
         return _refusal(request, refused)
 
@@ -154,10 +154,10 @@ def offer_for_enquiry(catalogue: Catalogue, rated_as: str) -> Offer | None:
     return offer.part(rated_as) if offer is not None else None
 
 
-def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int) -> Outcome:
+def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int, time_zone: str) -> Outcome:
     cost, wanted, unit = 0, 0, UnitType.EVENTS
     for index, credit in enumerate(request.credits or (ServiceCredit(None),)):
-        rule = _rule_of(offer, credit, index, at_ms)
+        rule = _rule_of(offer, credit, index, at_ms, time_zone)
         _require_allowed(rule, index)
         if rule.rate is None and not rule.treatment.costs_nothing:
             raise _Refused(Verdict.RATING_FAILED, f"{rule.name} has no price in money", index)
@@ -173,13 +173,15 @@ UNIT_NAMES = {"sms": "message", "mms": "message"}
 """Cost-Unit of one event, where people have a name for it."""
 
 
-def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int, at_ms: int) -> GroupRule:
+def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int, at_ms: int, time_zone: str) -> GroupRule:
+    """The rule with the price that holds now. time_zone: the subscriber's."""
     rule = offer.rule_for(credit.rating_group, credit.service_identifiers) if offer is not None else None
     if credit.in_money and offer is not None:
         return money_rule(rule)
     if rule is None:
         raise _Refused(Verdict.RATING_FAILED, "no tariff for this service", index)
-    return rule if rule.daily is None else replace(rule, rate=rule.daily.rate_at(at_ms))
+    timed = rule.timed
+    return rule if timed is None else replace(rule, rate=timed.rate_at(at_ms, timed.zone_for(time_zone)))
 
 
 def _within_limits(amount: int, index: int) -> int:
@@ -244,7 +246,8 @@ class _Event:
         """Raises _Refused, and then nothing has happened."""
         action = self.request.action
         if action is Action.PRICE_ENQUIRY:
-            return Decision(_priced(self.request, self.offer, self.catalogue, self.at_ms))
+            time_zone = self.subscriber.time_zone
+            return Decision(_priced(self.request, self.offer, self.catalogue, self.at_ms, time_zone))
         if action is Action.CHECK_BALANCE:
             return Decision(self._check())
         if action is Action.REFUND_ACCOUNT:
@@ -275,7 +278,7 @@ class _Event:
 
     def _debit_one(self, index: int, credit: ServiceCredit) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)
-        rule = _rule_of(self.offer, credit, index, self.at_ms)
+        rule = _rule_of(self.offer, credit, index, self.at_ms, self.subscriber.time_zone)
         _require_allowed(rule, index)
         self._require_currency(credit, index)
         wanted = _wanted(rule, credit, index)
@@ -396,7 +399,7 @@ class _Event:
 
     def _refund_by_tariff(self, index: int, credit: ServiceCredit) -> CreditOutcome:
         """Without a reference: what the units cost today, where the offer allows that."""
-        rule = _rule_of(self.offer, credit, index, self.at_ms)
+        rule = _rule_of(self.offer, credit, index, self.at_ms, self.subscriber.time_zone)
         if not rule.is_refund_free:
             self._refuse_refund("a refund needs the Refund-Information of its debit", index)
         units = _wanted(rule, credit, index)
@@ -424,7 +427,7 @@ class _Event:
         return Outcome(event=EventResult(self.account.currency, balance_micros=balance, is_enough=not missing))
 
     def _has_enough(self, index: int, credit: ServiceCredit) -> bool:
-        rule = _rule_of(self.offer, credit, index, self.at_ms)
+        rule = _rule_of(self.offer, credit, index, self.at_ms, self.subscriber.time_zone)
         _require_allowed(rule, index)
         self._require_currency(credit, index)
         wanted = _wanted(rule, credit, index)

@@ -60,20 +60,31 @@ def explain_grant(
         book.release(promise.bucket_id, promise.amount, rating_group, promise.units)
     group = rating_group if rating_group is not None else offer.default_rating_group
     claimants = max(account.open_sessions - is_open + running + 1, 1)
-    return _explained(book, held, rule, -1 if group is None else group, wish, claimants, at_ms)
+    group = -1 if group is None else group
+    return _explained(book, held, rule, group, wish, claimants, at_ms, subscriber.time_zone)
 
 
 def _explained(
-    book: Book, quota: Quota, rule: GroupRule, group: int, wish: ServiceUnits, claimants: int, at_ms: int
+    book: Book,
+    quota: Quota,
+    rule: GroupRule,
+    group: int,
+    wish: ServiceUnits,
+    claimants: int,
+    at_ms: int,
+    time_zone: str,
 ) -> Explanation:
-    rule, switch_ms = priced_at(rule, at_ms)
+    timed, switch_ms = rule.timed, 0
+    if timed is not None:
+        rule, switch_ms = priced_at(rule, timed, timed.zone_for(time_zone), at_ms)
     steps = size_steps(wish, rule.quota, rule.unit, quota)
     wanted = steps[-1].units
     horizon = max(wanted * claimants, rule.quota.maximum_units) + rule.quota.minimum_units
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
     payable = sum(units for _, units in sources)
     promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms)
-    promised, outcome = with_switch(promised, outcome, switch_ms, at_ms) if rule.daily else (promised, outcome)
+    if timed is not None:
+        promised, outcome = with_switch(promised, outcome, switch_ms, at_ms)
     granted = outcome.granted or 0
     if rule.treatment is not Treatment.FREE and granted != wanted:
         share = "all that the balance pays for" if granted == payable else f"share of one of {claimants} that may ask"

@@ -1,11 +1,13 @@
 """A price that changes while a quota is out: the single-quota mechanism (RFC 8506 §5.2.2, TS 32.299).
 
 The grant carries the moment of the change and is sized at the dearer price; the report says what was used
-before and after. A step of the price costs what holds on the side where it was started. Usage whose side
-is not told costs the cheaper price when the change has passed, else the price before it.
+before and after. A step of the price costs what holds on the side where it was started: a gateway that splits
+at the change is charged alike, however it slices its reports. Usage whose side is not told costs the cheaper
+price when the change has passed, else the price before it. `zone`: whose clocks decide, see TimedRates.zone_for.
 """
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -14,32 +16,30 @@ from diameter_ocs.charging.request import CreditOutcome, ServiceCredit, TariffCh
 from diameter_ocs.charging.session import Quota
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.rating.catalogue import GroupRule
-from diameter_ocs.rating.daily_rates import DailyRates, price_order
 from diameter_ocs.rating.rate import Rate
+from diameter_ocs.rating.timed_rates import TimedRates, price_order
 from diameter_ocs.values.units import UnitType
 
 Part = tuple[Rate, int]
 """Units of a report and what they cost."""
 
 
-def priced_at(rule: GroupRule, at_ms: int) -> tuple[GroupRule, int]:
+def priced_at(rule: GroupRule, timed: TimedRates, zone: ZoneInfo, at_ms: int) -> tuple[GroupRule, int]:
     """The rule as it holds for a grant now, and the change of price inside its validity; 0: none.
 
     A quota does not outlive a second change. Seconds of continuous time need no split: their
     quota ends at the change itself.
     """
-    daily = rule.daily
-    if daily is None:
-        return rule, 0
-    now, first_ms, policy = daily.rate_at(at_ms), daily.next_switch(at_ms), rule.quota
-    if first_ms is None or first_ms >= at_ms + policy.validity_seconds * MS_PER_SECOND:
+    policy = rule.quota
+    until_ms = at_ms + policy.validity_seconds * MS_PER_SECOND
+    now, first_ms = timed.rate_at(at_ms, zone), timed.next_switch(at_ms, zone, until_ms)
+    if first_ms is None:
         return replace(rule, rate=now), 0
     if rule.unit is UnitType.SECONDS:
         return replace(rule, rate=now, quota=replace(policy, validity_seconds=_seconds(first_ms - at_ms))), 0
-    second_ms = daily.next_switch(first_ms) or first_ms + policy.validity_seconds * MS_PER_SECOND
-    validity = min(policy.validity_seconds, _seconds(second_ms - at_ms))
-    dearer = max(now, daily.rate_at(first_ms), key=price_order)
-    return replace(rule, rate=dearer, quota=replace(policy, validity_seconds=validity)), first_ms
+    second_ms = timed.next_switch(first_ms, zone, until_ms) or until_ms
+    dearer = max(now, timed.rate_at(first_ms, zone), key=price_order)
+    return replace(rule, rate=dearer, quota=replace(policy, validity_seconds=_seconds(second_ms - at_ms))), first_ms
 
 
 def with_switch(quota: Quota, answer: CreditOutcome, switch_ms: int, at_ms: int) -> tuple[Quota, CreditOutcome]:
@@ -56,9 +56,11 @@ def _noted(quota: Quota, at_ms: int, switch_ms: int) -> Quota:
     return replace(quota, memory=replace(quota.memory, since_ms=at_ms, switch_ms=switch_ms))
 
 
-def parts_of(daily: DailyRates, credit: ServiceCredit, quota: Quota, unit: UnitType, at_ms: int) -> list[Part]:
+def parts_of(
+    timed: TimedRates, zone: ZoneInfo, credit: ServiceCredit, quota: Quota, unit: UnitType, at_ms: int
+) -> list[Part]:
     """What was reported at which price, in the order of time."""
-    before, after, unsaid = _sides(daily, quota, at_ms)
+    before, after, unsaid = _sides(timed, zone, quota, at_ms)
     units = {before: 0, after: 0, unsaid: 0}
     prices: dict[int | None, Rate] = {TariffChangeUsage.BEFORE: before, TariffChangeUsage.AFTER: after}
     order = {before: 0, unsaid: 1, after: 2}
@@ -68,9 +70,9 @@ def parts_of(daily: DailyRates, credit: ServiceCredit, quota: Quota, unit: UnitT
     return [(rate, units[rate]) for rate in sorted(units, key=lambda rate: order[rate]) if units[rate]]
 
 
-def unsplit(daily: DailyRates, quota: Quota, units: int, at_ms: int) -> list[Part]:
+def unsplit(timed: TimedRates, zone: ZoneInfo, quota: Quota, units: int, at_ms: int) -> list[Part]:
     """Units of which nobody says on which side they were used."""
-    return [(_sides(daily, quota, at_ms)[2], units)]
+    return [(_sides(timed, zone, quota, at_ms)[2], units)]
 
 
 def without_first(parts: Sequence[Part], units: int) -> list[Part]:
@@ -84,12 +86,12 @@ def without_first(parts: Sequence[Part], units: int) -> list[Part]:
     return kept
 
 
-def _sides(daily: DailyRates, quota: Quota, at_ms: int) -> tuple[Rate, Rate, Rate]:
+def _sides(timed: TimedRates, zone: ZoneInfo, quota: Quota, at_ms: int) -> tuple[Rate, Rate, Rate]:
     """Price before the change, after it, and of what could be either."""
-    before = daily.rate_at(quota.memory.since_ms if quota.granted else at_ms)
+    before = timed.rate_at(quota.memory.since_ms if quota.granted else at_ms, zone)
     if not (quota.granted and quota.memory.switch_ms):
         return before, before, before
-    after = daily.rate_at(quota.memory.switch_ms)
+    after = timed.rate_at(quota.memory.switch_ms, zone)
     return before, after, min(before, after, key=price_order) if at_ms >= quota.memory.switch_ms else before
 
 

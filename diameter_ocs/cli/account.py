@@ -36,6 +36,7 @@ def create(
     sip: options.Sip = None,
     private: options.Private = None,
     offer: Annotated[str | None, typer.Option("--offer", help="Offer of the first subscriber.")] = None,
+    time_zone: options.TimeZone = None,
     reason: options.Reason = "ocs account create",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -54,6 +55,7 @@ def create(
     loaded = node.settings(context, config)
     catalogue, at_ms = load_catalogue(loaded), Clock().at_ms()
     names = options.identities(msisdn, imsi, nai, sip, private)
+    is_alone = not (names or offer or time_zone)
     command = OpenAccount(
         account_id=options.record_id("ACCOUNT", account)
         if account is not None
@@ -61,7 +63,7 @@ def create(
         currency=catalogue.currency,
         name=name,
         buckets=buckets(balance, data, valid_days, rating_group, priority, at_ms),
-        subscribers=(new_subscriber(names, offer, catalogue, at_ms),) if names or offer else (),
+        subscribers=() if is_alone else (new_subscriber(names, offer, catalogue, at_ms, time_zone=time_zone),),
         reason=reason,
     )
     node.succeeded(node.run(node.execute(loaded, command)))

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from diameter_ocs.cli.failure import wrong_option
+from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.values.identity import Identity, IdentityKind, identity
 from diameter_ocs.values.money import MICROS_PER_UNIT, parse_money
 from diameter_ocs.values.units import UnitType, parse_quantity
@@ -34,6 +35,10 @@ Imsi = Annotated[list[str] | None, typer.Option("--imsi", metavar="DIGITS", help
 Nai = Annotated[list[str] | None, typer.Option("--nai", metavar="USER@REALM", help="NAI; may repeat.")]
 Sip = Annotated[list[str] | None, typer.Option("--sip", metavar="URI", help="SIP URI; may repeat.")]
 Private = Annotated[list[str] | None, typer.Option("--private", metavar="TEXT", help="Private identity; may repeat.")]
+TimeZone = Annotated[
+    str | None,
+    typer.Option("--time-zone", metavar="ZONE", help="Where the subscriber is, as Europe/Berlin; the operator's."),
+]
 Balance = Annotated[str | None, typer.Option("--balance", metavar="AMOUNT", help="Money to start with, as 10.00.")]
 Data = Annotated[list[str] | None, typer.Option("--data", metavar="SIZE", help="A data bucket, as '5 GB'; may repeat.")]
 ValidDays = Annotated[
@@ -89,6 +94,16 @@ def record_id(option: str, text: str | None, made_up: str = "") -> str:
     if not RECORD_ID.match(text):
         raise wrong_option(option, f"{text!r} must be 1 to 64 letters, digits, dots, dashes or underscores")
     return text
+
+
+def zone_name(text: str | None) -> str:
+    """The name of a time zone, '' when none is given. Raises Failure."""
+    if text is None:
+        return ""
+    try:
+        return time_zone(text).key
+    except ValueError as error:
+        raise wrong_option("--time-zone", error) from None
 
 
 def identities(

@@ -59,7 +59,12 @@ def buckets(
 
 
 def new_subscriber(
-    names: tuple[Identity, ...], offer: str | None, catalogue: Catalogue, at_ms: int, subscriber_id: str | None = None
+    names: tuple[Identity, ...],
+    offer: str | None,
+    catalogue: Catalogue,
+    at_ms: int,
+    subscriber_id: str | None = None,
+    time_zone: str | None = None,
 ) -> NewSubscriber:
     """A subscriber that the network can find and the catalogue can charge. Raises Failure."""
     if not names:
@@ -71,7 +76,8 @@ def new_subscriber(
         if subscriber_id is not None
         else new_id("sub", at_ms, secrets.randbits(64))
     )
-    return NewSubscriber(made, tuple(dict.fromkeys(names)), known_offer(offer, catalogue))
+    zone = options.zone_name(time_zone)
+    return NewSubscriber(made, tuple(dict.fromkeys(names)), known_offer(offer, catalogue), zone)
 
 
 def known_offer(name: str, catalogue: Catalogue) -> str:

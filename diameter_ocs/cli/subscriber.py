@@ -31,6 +31,7 @@ def create(
     nai: options.Nai = None,
     sip: options.Sip = None,
     private: options.Private = None,
+    time_zone: options.TimeZone = None,
     reason: options.Reason = "ocs subscriber create",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -46,7 +47,7 @@ def create(
 
     loaded = node.settings(context, config)
     names = options.identities(msisdn, imsi, nai, sip, private)
-    new = new_subscriber(names, offer, load_catalogue(loaded), Clock().at_ms(), subscriber_id)
+    new = new_subscriber(names, offer, load_catalogue(loaded), Clock().at_ms(), subscriber_id, time_zone)
     node.succeeded(node.run(node.execute(loaded, AddSubscriber(account, new, reason))))
     _print(*node.run(_load(loaded, f"{account}/{new.subscriber_id}")), as_json)
 

@@ -71,6 +71,7 @@ def subscriber_facts(subscriber: Subscriber) -> Facts:
         "account_id": subscriber.account_id,
         "status": subscriber.status.value,
         "offer": subscriber.offer,
+        "time_zone": subscriber.time_zone or None,
         "created": instant(subscriber.created_ms),
         "identities": [{"kind": name.kind.value, "value": name.value} for name in subscriber.identities],
     }
@@ -136,7 +137,8 @@ def bucket_table(account: Account) -> Table:
 
 
 def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscribers") -> Table:
-    made = table(title, "subscriber", "account", "status", "offer", "identities")
+    zoned = any(subscriber.time_zone for subscriber in subscribers)
+    made = table(title, "subscriber", "account", "status", "offer", "identities", *(["time zone"] if zoned else []))
     for subscriber in subscribers:
         made.add_row(
             subscriber.subscriber_id,
@@ -144,6 +146,7 @@ def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscriber
             status_text(subscriber.status),
             subscriber.offer,
             names(subscriber),
+            *([subscriber.time_zone or "operator's"] if zoned else []),
         )
     return made
 

@@ -102,9 +102,10 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
         return refuse(Verdict.NOT_FOUND, f"there is no session {command.session_id}")
     subscriber = holding.subscribers.get(session.subscriber_id)
     offer = offer_of(terms.catalogue, subscriber, session.rated_as) if subscriber is not None else None
+    time_zone = subscriber.time_zone if subscriber is not None else ""
     if isinstance(command, AbortSession):
-        return abort_session(command, holding.account, session, offer, terms.rules, at_ms)
-    return expire_session(holding.account, session, offer, terms.rules, at_ms)
+        return abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone)
+    return expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone)
 
 
 def lacks_open_sessions(holding: Holding) -> bool:

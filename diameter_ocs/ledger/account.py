@@ -70,7 +70,10 @@ class Account(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
-    """One SIM or user. Its offer decides tariff and quota policy."""
+    """One SIM or user. Its offer decides tariff and quota policy.
+
+    time_zone: where it is at home, such as 'Europe/Berlin'; '': where the operator is.
+    """
 
     account_id: str
     subscriber_id: str
@@ -78,3 +81,4 @@ class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     offer: str
     status: Status = Status.ACTIVE
     created_ms: int = 0
+    time_zone: str = ""

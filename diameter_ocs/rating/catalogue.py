@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from enum import Enum
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from diameter_ocs.rating.answers import AnswerPolicy
-from diameter_ocs.rating.daily_rates import DailyRates
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
 from diameter_ocs.rating.rate import Rate
+from diameter_ocs.rating.time_bands import TimeBand
+from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.units import UnitType
 
 DATA = "data"
@@ -79,8 +81,8 @@ class QuotaPolicy(Struct, frozen=True, gc=False):
 class GroupRule(Struct, frozen=True, gc=False):
     """How one or more rating groups are charged. rate None: only unit buckets pay.
 
-    final: what follows the last unit; None terminates the service. daily: prices by the time of
-    day; `rate` is then the dearest of them.
+    final: what follows the last unit; None terminates the service. timed: prices by day and
+    time; `rate` is then the dearest of them.
     is_partial_allowed: an event may be debited in part when there is too little for all of it.
     is_refund_free: an event may be refunded without the reference that its debit was given.
     """
@@ -91,7 +93,7 @@ class GroupRule(Struct, frozen=True, gc=False):
     quota: QuotaPolicy
     rate: Rate | None = None
     final: FinalProfile | None = None
-    daily: DailyRates | None = None
+    timed: TimedRates | None = None
     is_partial_allowed: bool = False
     is_refund_free: bool = False
 
@@ -165,6 +167,10 @@ class Catalogue(Struct, frozen=True):
     offers: dict[str, Offer]
     enquiry_offer: str = ""
     """Offer whose prices are told when nobody known asks for a price; none when empty."""
+    zone: ZoneInfo = ZoneInfo("UTC")
+    """The operator's."""
+    bands: dict[str, TimeBand] = {}
+    """Bands of time by name."""
 
     @property
     def has_signed_links(self) -> bool:

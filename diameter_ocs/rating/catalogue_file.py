@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 
@@ -12,14 +12,17 @@ from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.rating import final_file
 from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
+from diameter_ocs.rating.bands_file import BandFile, CalendarFile, time_bands
 from diameter_ocs.rating.catalogue import DATA, Catalogue, GroupRule, Offer, QuotaPolicy, Treatment
-from diameter_ocs.rating.daily_rates import DailyRates
 from diameter_ocs.rating.file_values import Money, Quantity, Table, Unsigned32
 from diameter_ocs.rating.final_units import FinalProfile
+from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.rating.mistakes import Mistakes
-from diameter_ocs.rating.prices_file import PriceBand, daily_rates
+from diameter_ocs.rating.prices_file import PriceFile, timed_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.rate import CallTerms, Rate
+from diameter_ocs.rating.time_bands import TimeBand
+from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.currency import NUMERIC_CODES
 from diameter_ocs.values.units import UnitType, parse_quantity
 
@@ -40,7 +43,8 @@ class GroupFile(Table):
     treatment: Literal["charge", "free", "not controlled", "barred", "not included"] = "charge"
     price: Money | None = None
     per: Quantity | None = None
-    prices: Annotated[list[PriceBand], Field(min_length=1)] | None = None
+    prices: Annotated[list[PriceFile], Field(min_length=1)] | None = None
+    time_zone: Literal["operator", "subscriber"] | None = None
     connect_fee: Money | None = None
     first_step: Quantity | None = None
     next_step: Quantity | None = None
@@ -58,6 +62,7 @@ class OfferFile(Table):
     when_empty: Literal["refuse group", "end session"] = "refuse group"
     credit_control: bool = True
     final: str | None = None
+    time_zone: Literal["operator", "subscriber"] = "operator"
     answers: AnswersFile | None = None
     groups: Annotated[list[GroupFile], Field(min_length=1)]
 
@@ -69,6 +74,8 @@ class CatalogueFile(Table):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     enquiry_offer: str | None = None
     time_zone: str = "UTC"
+    calendars: dict[str, CalendarFile] = {}
+    bands: dict[str, BandFile] = {}
     quota: dict[str, QuotaFile]
     final: dict[str, final_file.FinalFile] = {}
     answers: AnswersFile = AnswersFile()
@@ -113,12 +120,18 @@ def _table_of(path: tuple[str | int, ...]) -> type[Table]:
     if path[0] == "final" and len(path) > 2:
         return final_file.FinalFile
     if path[0] == "offers" and len(path) > 2:
+        if len(path) > 6 and path[4] == "prices":
+            return PriceFile
         return GroupFile if len(path) > 4 else OfferFile
+    if path[0] == "calendars" and len(path) > 2:
+        return CalendarFile
+    if path[0] == "bands" and len(path) > 2:
+        return BandFile
     return CatalogueFile
 
 
 def _nearest(key: str, table: type[Table]) -> str:
-    known = list(table.model_fields)
+    known = [field.alias or name for name, field in table.model_fields.items()]
     near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else f"remove it, or use one of: {', '.join(known)}"
 
@@ -152,6 +165,7 @@ class _Compiler:
         self._problem = mistakes.tell
         self.finals: dict[str, FinalProfile] = {}
         self.zone = self._zone()
+        self.bands: dict[str, TimeBand] = {}
 
     def catalogue(self) -> Catalogue:
         units = {name: UnitType(quota.unit) for name, quota in self.file.quota.items()}
@@ -160,13 +174,14 @@ class _Compiler:
             for name, quota in self.file.quota.items()
         }
         self.finals = {name: self._final(name, final) for name, final in self.file.final.items()}
+        self.bands = time_bands(self.file.bands, self.file.calendars, self._problem)
         offers = {name: self._offer(name, offer, policies, units) for name, offer in self.file.offers.items()}
         enquiry_offer = self.file.enquiry_offer or ""
         if enquiry_offer and enquiry_offer not in offers:
             self._problem("enquiry_offer", f"there is no [offers.{enquiry_offer}]")
         if self.mistakes.found:
             raise ConfigurationError(self.mistakes.found)
-        return Catalogue(self.file.version, self.file.currency, offers, enquiry_offer)
+        return Catalogue(self.file.version, self.file.currency, offers, enquiry_offer, self.zone, self.bands)
 
     def _quantity(self, key: str, value: Quantity, unit: UnitType) -> int:
         try:
@@ -191,7 +206,8 @@ class _Compiler:
         parts: dict[str, _Part] = {DATA: _Part()}
         for index, group in enumerate(offer.groups):
             key = f"offers.{name}.groups.{index}"
-            rule = self._rule(key, group, policies, units, self._named_final(f"offers.{name}", offer.final))
+            final = self._named_final(f"offers.{name}", offer.final)
+            rule = self._rule(key, group, policies, units, final, offer.time_zone)
             if not (group.rating_groups or group.service_identifiers or group.all_others or group.default):
                 self._problem(key, "name rating_groups or service_identifiers, or set all_others = true")
             part = group.service if group.direction is None else f"{group.service}/{group.direction}"
@@ -247,6 +263,7 @@ class _Compiler:
         policies: dict[str, QuotaPolicy],
         units: dict[str, UnitType],
         otherwise: FinalProfile | None,
+        zone_of: str,
     ) -> GroupRule:
         policy = policies.get(group.quota)
         unit = units.get(group.quota, UnitType.OCTETS)
@@ -256,9 +273,9 @@ class _Compiler:
         if group.direction is not None and group.service == DATA:
             self._problem(f"{key}.direction", "data has no direction: name the service it is meant for")
         final = self._named_final(key, group.final) or otherwise
-        rate, daily = self._rate(key, group, unit), self._daily(key, group, unit)
-        if daily is not None:
-            rate = daily.dearest
+        rate, timed = self._rate(key, group, unit), self._timed(key, group, unit, zone_of)
+        if timed is not None:
+            rate = timed.dearest
         return GroupRule(
             group.name or key,
             unit,
@@ -266,32 +283,32 @@ class _Compiler:
             policy,
             rate,
             final,
-            daily,
+            timed,
             group.partial_events,
             group.refund_without_reference,
         )
 
-    def _daily(self, key: str, group: GroupFile, unit: UnitType) -> DailyRates | None:
+    def _timed(self, key: str, group: GroupFile, unit: UnitType, zone_of: str) -> TimedRates | None:
         if group.prices is None:
+            if group.time_zone is not None:
+                self._problem(f"{key}.time_zone", "belongs to prices")
             return None
-        if group.price is not None or group.per is None:
-            self._problem(f"{key}.prices", "prices come with per, and without price")
+        if group.per is None:
+            self._problem(f"{key}.prices", "prices come with per")
             return None
         if group.treatment != "charge":
             self._problem(f"{key}.prices", f"a group that is {group.treatment!r} has no price")
         step = max(self._quantity(f"{key}.per", group.per, unit), 1)
-        try:
-            return daily_rates(group.prices, step, self.zone)
-        except ValueError as error:
-            self._problem(f"{key}.prices", str(error))
-            return None
+        follows = (group.time_zone or zone_of) == "subscriber"
+        where, tell = f"{key}.prices", self._problem
+        return timed_rates(where, group.prices, group.price, step, self.bands, self.zone, follows, tell)
 
     def _zone(self) -> ZoneInfo:
         try:
-            return ZoneInfo(self.file.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self._problem("time_zone", f"{self.file.time_zone!r} is not a time zone such as 'Europe/Berlin'")
-            return ZoneInfo("UTC")
+            return time_zone(self.file.time_zone)
+        except ValueError as error:
+            self._problem("time_zone", str(error))
+            return time_zone("UTC")
 
     def _rate(self, key: str, group: GroupFile, unit: UnitType) -> Rate | None:
         terms = (group.connect_fee, group.first_step, group.next_step, group.minimum_charge)

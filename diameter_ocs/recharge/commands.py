@@ -7,11 +7,12 @@ from diameter_ocs.values.identity import Identity
 
 
 class NewSubscriber(Struct, frozen=True, gc=False):
-    """A subscriber to be added, with every name the network knows it by."""
+    """A subscriber to be added, with every name the network knows it by. time_zone: see Subscriber."""
 
     subscriber_id: str
     identities: tuple[Identity, ...]
     offer: str
+    time_zone: str = ""
 
 
 class OpenAccount(Struct, frozen=True, gc=False):

@@ -1,14 +1,17 @@
 """Events as values: what they move, what they leave for their repeats and refunds."""
 
 import pytest
+from msgspec import structs
 
 from diameter_ocs.charging.decide import expire_session, offer_of
 from diameter_ocs.charging.event import Action, EventRequest
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import Silence
 from diameter_ocs.ledger.account import Bucket
+from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
+from tests.support.catalogue import TEXT
 from tests.support.charging import AT_MS, money
 from tests.support.events import EventLine, messages, session_request
 
@@ -74,6 +77,25 @@ def test_an_event_without_a_tariff():
     refused = line.event(Action.DIRECT_DEBITING, messages(1), unknown)
     assert [credit.verdict for credit in refused.outcome.credits] == [Verdict.SUCCESS, Verdict.RATING_FAILED]
     assert (refused.account, line.bucket("money").remaining) == (None, 1_000_000)
+
+
+NIGHTLY = TEXT.replace(
+    'price = "0.07"\n', 'prices = [{from = "22:00", until = "06:00", price = "0.01"}]\nprice = "0.07"\n'
+).replace("[offers.standard]\n", '[offers.standard]\ntime_zone = "subscriber"\n')
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "cost"),
+    [("", 12, 70_000), ("Asia/Tokyo", 12, 70_000), ("Asia/Tokyo", 13, 10_000), ("", 22, 10_000)],
+)
+def test_an_event_costs_the_price_of_its_hour_where_the_subscriber_is(zone, hour, cost):
+    line = EventLine(money(1_000_000))
+    line.terms = structs.replace(line.terms, catalogue=parse_catalogue(NIGHTLY, "test.toml"))
+    line.subscriber = structs.replace(line.subscriber, time_zone=zone)
+    line.at_ms = AT_MS - AT_MS % 86_400_000 + hour * 3_600_000
+    assert line.event(Action.PRICE_ENQUIRY, messages(1)).outcome.event.cost_micros == cost
+    debit = line.event(Action.DIRECT_DEBITING, messages(1))
+    assert (debit.outcome.event.cost_micros, line.bucket("money").remaining) == (cost, 1_000_000 - cost)
 
 
 def test_the_key_of_an_event_is_its_session_and_number():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from diameter_ocs.charging.decide import expire_session
+from diameter_ocs.charging.explain import explain_grant
 from diameter_ocs.charging.request import ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import Silence
 from tests.support.charging import AT_MS, MB, Line, ask, money, octets, report
@@ -236,3 +237,110 @@ def test_usage_reported_after_silence_costs_what_it_did_before_it():
     line.at_ms = EIGHT + HOUR_MS
     line.terminate(1, report(10, MB, more=False))
     assert line.account.buckets[0].remaining == 10_000_000 - 100_000
+
+
+DAYS_AND_NIGHTS = """
+version = "bands"
+currency = "EUR"
+time_zone = "Europe/Berlin"
+[calendars.holidays]
+yearly = ["12-25", "01-01"]
+[bands.night]
+from = "22:00"
+until = "06:00"
+[bands.free_days]
+days = ["sun", "holidays"]
+[quota.long]
+default = "50 MB"
+minimum = "1 MB"
+maximum = "50 MB"
+validity = "4 h"
+[offers.standard]
+[[offers.standard.groups]]
+rating_groups = [10]
+prices = [{band = "free_days", price = "0"}, {band = "night", price = "0.05"}]
+price = "0.20"
+per = "1 MB"
+quota = "long"
+time_zone = "subscriber"
+"""
+XMAS_EVE_21 = 1_798_142_400_000
+"""24 December 2026, 20:00 UTC: 21:00 in Berlin, already 05:00 of the 25th in Tokyo."""
+
+
+def line_in(time_zone, at_ms):
+    line = Line(money(1_000_000), text=DAYS_AND_NIGHTS)
+    line.subscriber, line.at_ms = structs.replace(line.subscriber, time_zone=time_zone), at_ms
+    return line
+
+
+def test_prices_by_holiday_and_night_change_where_the_subscriber_is():
+    """In Berlin the night begins in an hour and the holiday in three; in Tokyo it is the holiday."""
+    at_home, away = line_in("", XMAS_EVE_21), line_in("Asia/Tokyo", XMAS_EVE_21)
+    credit = only(at_home.initial(ask(10)))
+    assert (credit.granted, credit.extras.tariff_change_s) == (5 * MB, XMAS_EVE_21 // 1000 + 3600)
+    assert credit.validity_seconds == 3 * 3600
+    credit = only(away.initial(ask(10)))
+    assert (credit.granted, credit.extras) == (50 * MB, None)
+    for line in (at_home, away):
+        line.at_ms += 2 * HOUR_MS
+    at_home.terminate(1, split((MB, 0), (2 * MB, 1), more=False))
+    away.terminate(1, split((3 * MB, None), more=False))
+    assert at_home.bucket("money").remaining == 1_000_000 - 200_000 - 2 * 50_000
+    assert away.bucket("money").remaining == 1_000_000
+
+
+def test_the_explanation_of_a_grant_knows_where_the_subscriber_is():
+    for zone, granted in (("", 5 * MB), ("Asia/Tokyo", 50 * MB)):
+        line = line_in(zone, XMAS_EVE_21)
+        offer = line.terms.catalogue.offers["standard"]
+        found = explain_grant(line.account, line.subscriber, offer, 10, (), ServiceUnits(), line.at_ms)
+        assert found.outcome == only(line.initial(ask(10)))
+        assert found.outcome.granted == granted
+
+
+def test_silence_is_charged_where_the_subscriber_is():
+    lines = [Line(money(1_000_000), text=DAYS_AND_NIGHTS, silence=Silence.CHARGE_GRANTED) for _ in range(2)]
+    for line, zone, left in zip(lines, ("", "Asia/Tokyo"), (1_000_000 - 5 * 50_000, 1_000_000), strict=True):
+        line.at_ms = XMAS_EVE_21
+        line.subscriber = structs.replace(line.subscriber, time_zone=zone)
+        line.initial(ask(10, 5 * MB))
+        session = line.sessions["s;1;1"]
+        offer, rules = line.terms.catalogue.offers["standard"], line.terms.rules
+        after = expire_session(line.account, session, offer, rules, session.expires_ms, zone).account
+        assert after.buckets[0].remaining == left
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4 * HOUR_MS), st.integers(0, 3 * MB)), min_size=1, max_size=12),
+    st.sets(st.integers(0, 11)),
+    st.sampled_from((10, 30)),
+)
+def test_any_slicing_of_reports_costs_the_same(uses, reported, group):
+    """Traffic from noon on: whoever reports when, and splits where the price changes, pays what a person works out."""
+    line, start = line_at(MIDNIGHT + 12 * HOUR_MS, money(1 << 60)), MIDNIGHT + 12 * HOUR_MS
+    switch = told(only(line.initial(ask(group))))
+    sides, day, night, number, now = {0: 0, 1: 0}, 0, 0, 0, start
+    for place, (wait, units) in enumerate(uses):
+        now = min(now + wait, MIDNIGHT + 24 * HOUR_MS - 1)
+        if switch is None and now >= EIGHT > line.at_ms:
+            number, line.at_ms = number + 1, EIGHT  # the quota was over before the switch: its report came by then
+            switch = told(only(line.update(number, split((sides[0], 0), group=group))))
+            sides = {0: 0, 1: 0}
+        sides[1 if switch is not None and now >= switch else 0] += units
+        day, night = (day, night + units) if now >= EIGHT else (day + units, night)
+        if place in reported:
+            number, line.at_ms = number + 1, now
+            switch = told(only(line.update(number, split((sides[0], 0), (sides[1], 1), group=group))))
+            sides = {0: 0, 1: 0}
+    line.at_ms = now
+    line.terminate(number + 1, split((sides[0], 0), (sides[1], 1), group=group, more=False))
+    step, cheap, dear = (MB, 100_000, 200_000) if group == 10 else (1, 1, 3)
+    by_day = -(-day // step)
+    assert (1 << 60) - line.bucket("money").remaining == by_day * cheap + (-(-(day + night) // step) - by_day) * dear
+
+
+def told(credit):
+    """The change of price that a grant tells, in milliseconds."""
+    return credit.extras.tariff_change_s * 1000 if credit.extras is not None else None

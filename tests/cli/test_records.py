@@ -91,6 +91,18 @@ def test_a_subscriber_joins_an_account_and_is_found_by_every_name(ocs):
     assert len(ocs.json("subscriber", "list", "--limit", "1")) == 1
 
 
+def test_a_subscriber_has_a_time_zone_that_stays_when_it_is_blocked(ocs):
+    account = opened(ocs, "--time-zone", "Asia/Tokyo")
+    assert [each["time_zone"] for each in account["subscribers"]] == ["Asia/Tokyo"]
+    made = ocs.json("subscriber", "create", "--account", "acme", "--offer", "bundle-only", "--imsi", "001010000000009")
+    assert made["time_zone"] is None
+    shown = ocs("subscriber", "list").stdout
+    assert "Asia/Tokyo" in shown
+    assert "operator's" in shown
+    ocs("subscriber", "block", "491511000001")
+    assert ocs.json("subscriber", "unblock", "491511000001")["time_zone"] == "Asia/Tokyo"
+
+
 NO_SUCH = [
     ("account", "show", "nobody"),
     ("account", "block", "nobody"),
@@ -137,6 +149,11 @@ WRONG = [
     (("account", "create", "--offer", "prepaid-date", "--imsi", "12345"), "did you mean 'prepaid-data'?"),
     (("account", "create", "--offer", "zzz", "--imsi", "12345"), "known: bundle-only, prepaid-data"),
     (("account", "create", "--imsi", "12a45", "--offer", "prepaid-data"), "--imsi: '12a45' is not a IMSI"),
+    (
+        ("account", "create", "--imsi", "12345", "--offer", "prepaid-data", "--time-zone", "Mars"),
+        "--time-zone: 'Mars' is not a time zone such as 'Europe/Berlin'",
+    ),
+    (("account", "create", "--time-zone", "UTC"), "--msisdn: a subscriber needs an identity"),
     (("account", "credit", "acme"), "--balance: say what to add"),
     (("subscriber", "create", "--offer", "prepaid-data"), "--account"),
     (("subscriber", "create", "--account", "acme", "--offer", "prepaid-data"), "--msisdn: a subscriber needs"),
