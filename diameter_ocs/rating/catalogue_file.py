@@ -14,13 +14,13 @@ from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
 from diameter_ocs.rating.bands_file import BandFile, CalendarFile, time_bands
 from diameter_ocs.rating.catalogue import DATA, Catalogue, GroupRule, Offer, QuotaPolicy, Treatment
-from diameter_ocs.rating.file_values import Money, Quantity, Table, Unsigned32
+from diameter_ocs.rating.file_values import Quantity, Table, Unsigned32
 from diameter_ocs.rating.final_units import FinalProfile
 from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.rating.mistakes import Mistakes
 from diameter_ocs.rating.prices_file import PriceFile, timed_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
-from diameter_ocs.rating.rate import CallTerms, Rate
+from diameter_ocs.rating.tariffs_file import PricesFile, TariffFile, TierFile, rate_of, unit_of
 from diameter_ocs.rating.time_bands import TimeBand
 from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.currency import NUMERIC_CODES
@@ -30,7 +30,7 @@ NO_CHARGE = ("free", "not controlled")
 """Treatments that cost nothing."""
 
 
-class GroupFile(Table):
+class GroupFile(PricesFile):
     """[[offers.NAME.groups]]: rating groups or services that are charged alike."""
 
     name: str = ""
@@ -41,14 +41,7 @@ class GroupFile(Table):
     all_others: bool = False
     default: bool = False
     treatment: Literal["charge", "free", "not controlled", "barred", "not included"] = "charge"
-    price: Money | None = None
-    per: Quantity | None = None
-    prices: Annotated[list[PriceFile], Field(min_length=1)] | None = None
-    time_zone: Literal["operator", "subscriber"] | None = None
-    connect_fee: Money | None = None
-    first_step: Quantity | None = None
-    next_step: Quantity | None = None
-    minimum_charge: Money | None = None
+    tariff: str | None = None
     partial_events: bool = False
     refund_without_reference: bool = False
     quota: str
@@ -77,6 +70,7 @@ class CatalogueFile(Table):
     calendars: dict[str, CalendarFile] = {}
     bands: dict[str, BandFile] = {}
     quota: dict[str, QuotaFile]
+    tariffs: dict[str, TariffFile] = {}
     final: dict[str, final_file.FinalFile] = {}
     answers: AnswersFile = AnswersFile()
     offers: Annotated[dict[str, OfferFile], Field(min_length=1)]
@@ -115,19 +109,22 @@ def _tell(mistakes: Mistakes, item: Any) -> None:
 
 def _table_of(path: tuple[str | int, ...]) -> type[Table]:
     """The table that a key of the file stands in."""
-    if path[0] == "quota" and len(path) > 2:
-        return QuotaFile
-    if path[0] == "final" and len(path) > 2:
-        return final_file.FinalFile
-    if path[0] == "offers" and len(path) > 2:
-        if len(path) > 6 and path[4] == "prices":
-            return PriceFile
-        return GroupFile if len(path) > 4 else OfferFile
-    if path[0] == "calendars" and len(path) > 2:
-        return CalendarFile
-    if path[0] == "bands" and len(path) > 2:
-        return BandFile
-    return CatalogueFile
+    if len(path) > 2 and isinstance(path[-2], int):
+        return TABLES_OF_ARRAYS[str(path[-3])]
+    if path[-2:-1] == ("answers",):
+        return AnswersFile
+    return TABLES.get(str(path[0]), CatalogueFile) if len(path) == 3 else CatalogueFile
+
+
+TABLES: dict[str, type[Table]] = {
+    "quota": QuotaFile,
+    "final": final_file.FinalFile,
+    "tariffs": TariffFile,
+    "calendars": CalendarFile,
+    "bands": BandFile,
+    "offers": OfferFile,
+}
+TABLES_OF_ARRAYS: dict[str, type[Table]] = {"groups": GroupFile, "prices": PriceFile, "tiers": TierFile}
 
 
 def _nearest(key: str, table: type[Table]) -> str:
@@ -176,6 +173,7 @@ class _Compiler:
         self.finals = {name: self._final(name, final) for name, final in self.file.final.items()}
         self.bands = time_bands(self.file.bands, self.file.calendars, self._problem)
         offers = {name: self._offer(name, offer, policies, units) for name, offer in self.file.offers.items()}
+        self._check_tariffs()
         enquiry_offer = self.file.enquiry_offer or ""
         if enquiry_offer and enquiry_offer not in offers:
             self._problem("enquiry_offer", f"there is no [offers.{enquiry_offer}]")
@@ -273,7 +271,11 @@ class _Compiler:
         if group.direction is not None and group.service == DATA:
             self._problem(f"{key}.direction", "data has no direction: name the service it is meant for")
         final = self._named_final(key, group.final) or otherwise
-        rate, timed = self._rate(key, group, unit), self._timed(key, group, unit, zone_of)
+        terms, said = self._prices(key, group)
+        if terms.has_price and group.treatment != "charge":
+            self._problem(f"{key}.price", f"a group that is {group.treatment!r} has no price")
+        rate = rate_of(said, terms, unit, self._quantity, self._problem)
+        timed = self._timed(said, terms, unit, zone_of)
         if timed is not None:
             rate = timed.dearest
         return GroupRule(
@@ -288,7 +290,29 @@ class _Compiler:
             group.refund_without_reference,
         )
 
-    def _timed(self, key: str, group: GroupFile, unit: UnitType, zone_of: str) -> TimedRates | None:
+    def _prices(self, key: str, group: GroupFile) -> tuple[PricesFile, str]:
+        """What a group says of its price, and the key where it says so: its own, or that of its tariff."""
+        if group.tariff is None:
+            return group, key
+        if group.says_something:
+            self._problem(f"{key}.tariff", "prices stand in the group or in its tariff, not in both")
+        if group.tariff not in self.file.tariffs:
+            self._missing(f"{key}.tariff", "tariffs", group.tariff, self.file.tariffs)
+            return PricesFile(), key
+        return self.file.tariffs[group.tariff], f"tariffs.{group.tariff}"
+
+    def _check_tariffs(self) -> None:
+        """A tariff is checked in the unit of every group that names it; here those that nobody names yet."""
+        named = {group.tariff for offer in self.file.offers.values() for group in offer.groups}
+        for name, tariff in self.file.tariffs.items():
+            if not tariff.has_price:
+                self._problem(f"tariffs.{name}", "is no tariff without price, prices or tiers")
+            elif name not in named:
+                unit = unit_of(tariff)
+                rate_of(f"tariffs.{name}", tariff, unit, self._quantity, self._problem)
+                self._timed(f"tariffs.{name}", tariff, unit, "operator")
+
+    def _timed(self, key: str, group: PricesFile, unit: UnitType, zone_of: str) -> TimedRates | None:
         if group.prices is None:
             if group.time_zone is not None:
                 self._problem(f"{key}.time_zone", "belongs to prices")
@@ -296,8 +320,6 @@ class _Compiler:
         if group.per is None:
             self._problem(f"{key}.prices", "prices come with per")
             return None
-        if group.treatment != "charge":
-            self._problem(f"{key}.prices", f"a group that is {group.treatment!r} has no price")
         step = max(self._quantity(f"{key}.per", group.per, unit), 1)
         follows = (group.time_zone or zone_of) == "subscriber"
         where, tell = f"{key}.prices", self._problem
@@ -309,34 +331,6 @@ class _Compiler:
         except ValueError as error:
             self._problem("time_zone", str(error))
             return time_zone("UTC")
-
-    def _rate(self, key: str, group: GroupFile, unit: UnitType) -> Rate | None:
-        terms = (group.connect_fee, group.first_step, group.next_step, group.minimum_charge)
-        if group.prices is None and (group.price is None) != (group.per is None):
-            self._problem(key, "price and per belong together: price = '0.02', per = '1 MB'")
-        if group.prices is not None or group.price is None or group.per is None:
-            if any(each is not None for each in terms):
-                self._problem(key, "connect_fee, steps and minimum_charge belong to a price")
-            return None
-        if group.treatment != "charge":
-            self._problem(f"{key}.price", f"a group that is {group.treatment!r} has no price")
-        step = self._quantity(f"{key}.per", group.per, unit)
-        if step < 1:
-            self._problem(f"{key}.per", "a price step is at least 1 unit")
-        step = max(step, 1)
-        if all(each is None for each in terms):
-            return Rate(step, group.price)
-        first = self._step(f"{key}.first_step", group.first_step, unit, step)
-        after = self._step(f"{key}.next_step", group.next_step, unit, step)
-        return Rate(step, group.price, CallTerms(group.connect_fee or 0, first, after, group.minimum_charge or 0))
-
-    def _step(self, key: str, value: Quantity | None, unit: UnitType, default: int) -> int:
-        if value is None:
-            return default
-        step = self._quantity(key, value, unit)
-        if step < 1:
-            self._problem(key, "a step is at least 1 unit")
-        return max(step, 1)
 
 
 class _Part:

@@ -1,10 +1,17 @@
 """Mistakes in a file of the catalogue, told so that they can be found: file, line, key, rule, suggestion."""
 
 import re
+from typing import Protocol
 
 from diameter_ocs.values.toml_lines import lines_of_keys
 
 _SYNTAX_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
+
+
+class Tell(Protocol):
+    """Takes key, rule and suggestion of a mistake."""
+
+    def __call__(self, key: str, rule: str, suggestion: str = "") -> None: ...
 
 
 class Mistakes:
@@ -14,7 +21,11 @@ class Mistakes:
         self._origin = origin
         self._text = text
         self._lines: dict[str, int] | None = None
-        self.found: list[str] = []
+        self._found: dict[str, None] = {}
+
+    @property
+    def found(self) -> list[str]:
+        return list(self._found)
 
     def tell(self, key: str, rule: str, suggestion: str = "") -> None:
         """key: dotted, positions in lists from 0. A key that is missing is told with the line of its table."""
@@ -30,8 +41,7 @@ class Mistakes:
 
     def add(self, line: str) -> None:
         """A line that has its place already, such as one about another file."""
-        if line not in self.found:
-            self.found.append(line)
+        self._found[line] = None
 
     def _line(self, key: str) -> int | None:
         if self._lines is None:

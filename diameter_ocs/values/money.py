@@ -1,6 +1,7 @@
 """Money as integer micro-units. The only module that rounds, and it says in which direction."""
 
 from decimal import Decimal
+from enum import Enum
 
 MICROS_PER_UNIT = 1_000_000
 LARGEST_MICROS = (1 << 63) - 1
@@ -10,6 +11,21 @@ LARGEST_MICROS = (1 << 63) - 1
 def divide_up(amount: int, by: int) -> int:
     """Quotient rounded towards plus infinity: started steps count as whole ones."""
     return -(-amount // by)
+
+
+class Rounding(Enum):
+    """Which way an amount goes that falls between two."""
+
+    UP = "up"
+    DOWN = "down"
+    HALF_UP = "half up"
+
+
+def divide(amount: int, by: int, rounding: Rounding) -> int:
+    """Quotient of an amount that is not negative, rounded to a whole number."""
+    if rounding is Rounding.UP:
+        return -(-amount // by)
+    return amount // by if rounding is Rounding.DOWN else (2 * amount + by) // (2 * by)
 
 
 def within_limits(micros: int) -> int:
