@@ -48,6 +48,22 @@ def wall_ms(zone: ZoneInfo, at_ms: int) -> int:
     return at_ms + offset_ms(zone, at_ms)
 
 
+@lru_cache(maxsize=DAYS_KEPT)
+def day_start(zone: ZoneInfo, day: int) -> int:
+    """The instant at which a local day begins: the first midnight of it, or the end of the gap over that."""
+    return instant_of(zone, day * MS_PER_DAY)
+
+
+def day_at(zone: ZoneInfo, at_ms: int) -> int:
+    """The local day that an instant belongs to.
+
+    It lasts from its first midnight until that of the next day, even where clocks that are put back across
+    midnight show its eve once more.
+    """
+    day = wall_ms(zone, at_ms) // MS_PER_DAY
+    return day + 1 if at_ms >= day_start(zone, day + 1) else day
+
+
 def instant_of(zone: ZoneInfo, wall_ms: int) -> int:
     """The first instant at which clocks show this time; where they never do, the first after the gap they jump over."""
     shown = WALL_EPOCH + timedelta(seconds=wall_ms // MS_PER_SECOND)
@@ -57,7 +73,7 @@ def instant_of(zone: ZoneInfo, wall_ms: int) -> int:
 
 def _ms(offset: timedelta | None) -> int:
     assert offset is not None
-    return offset // timedelta(milliseconds=1)
+    return offset.days * MS_PER_DAY + offset.seconds * MS_PER_SECOND
 
 
 def _change(zone: ZoneInfo, before_ms: int, after_ms: int) -> int:
