@@ -50,6 +50,7 @@ from diameter_ocs.charging.tariff_switch import Part, parts_of, priced_at, unspl
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.ledger.terms import Use
 from diameter_ocs.rating.catalogue import (
     CALLS,
     DATA,
@@ -183,7 +184,7 @@ def _close_unheard(
     time_zone: str,
 ) -> Decision:
     """Close a session without a last report: its reservations are settled by policy, or released without an offer."""
-    book = Book(account)
+    book = Book(account, Use(session.subscriber_id, session.rated_as))
     quotas = tuple(_give_up(book, quota, offer, rules, at_ms, time_zone) for quota in session.quotas)
     book.expire(at_ms)
     after = book.account(opened_sessions=-1)
@@ -357,7 +358,7 @@ class _Step:
         is_data = rated_as == DATA
         offers = terms.catalogue.offers
         self.offer = offers.get(subscriber.offer) if is_data else offer_of(terms.catalogue, subscriber, rated_as)
-        self.book = Book(account)
+        self.book = Book(account, Use(subscriber.subscriber_id, rated_as))
         self.book.expire(at_ms)
         self.quotas: dict[tuple[int | None, tuple[int, ...]], Quota] = {}
         if session is not None:

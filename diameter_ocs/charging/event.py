@@ -15,12 +15,13 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.decide import UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
-from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, is_unit_supported, money_rule
+from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, amount_of, is_unit_supported, money_rule
 from diameter_ocs.charging.request import CreditOutcome, EventResult, Outcome, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.ledger.terms import Use
 from diameter_ocs.rating.catalogue import DATA, EMERGENCY, Catalogue, GroupRule, Offer, Treatment
 from diameter_ocs.rating.rate import price_of, price_of_report
 from diameter_ocs.values.identity import Identity
@@ -236,7 +237,7 @@ class _Event:
         self.catalogue = terms.catalogue
         self.offer = offer_of(terms.catalogue, subscriber, request.rated_as)
         self.at_ms = at_ms
-        self.book = Book(account)
+        self.book = Book(account, Use(subscriber.subscriber_id, request.rated_as))
         self.book.expire(at_ms)
         self.remembered: list[Kept] = []
         self.references: list[bytes] = []
@@ -299,13 +300,16 @@ class _Event:
 
     def _take(self, rule: GroupRule, credit: ServiceCredit, wanted: int) -> tuple[Part, ...]:
         """Debit up to `wanted` units in spend order, priced as one whole."""
-        parts, priced = [], 0
+        parts, priced, converted = [], 0, 0
         for bucket, units in affordable(self.book, rule, self._group(credit), 0, wanted, self.at_ms):
             amount = units
             if bucket.unit is UnitType.MONEY:
                 assert rule.rate is not None
                 amount = price_of_report(rule.rate, priced, units)
                 priced += units
+            elif bucket.unit is not rule.unit:
+                amount = amount_of(bucket, rule, units, 0, converted)
+                converted += units
             self.book.debit(bucket.bucket_id, amount, credit.rating_group, units)
             parts.append(Part(bucket.bucket_id, bucket.unit, amount, units))
         return tuple(parts)

@@ -9,7 +9,8 @@ from diameter_ocs.charging.sizing import SizeStep, size_steps
 from diameter_ocs.charging.tariff_switch import priced_at, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import Book
-from diameter_ocs.rating.catalogue import GroupRule, Offer, Treatment
+from diameter_ocs.ledger.terms import Use
+from diameter_ocs.rating.catalogue import DATA, GroupRule, Offer, Treatment
 from diameter_ocs.values.verdict import Verdict
 
 REFUSED = {**REFUSED_TREATMENTS, Treatment.NOT_CONTROLLED: Verdict.NOT_CHARGED}
@@ -33,6 +34,7 @@ def explain_grant(
     wish: ServiceUnits,
     at_ms: int,
     session: Session | None = None,
+    service: str = DATA,
 ) -> Explanation:
     """The answer to a wish for quota now, in `session` or in a new one; what that group holds is given back before."""
     key = (rating_group, services)
@@ -47,7 +49,7 @@ def explain_grant(
         return Explanation(rule, CreditOutcome(*key, REFUSED[rule.treatment]))
     if not is_unit_supported(wish, rule.unit):
         return Explanation(rule, CreditOutcome(*key, Verdict.UNIT_TYPE_UNSUPPORTED))
-    book = Book(account)
+    book = Book(account, Use(subscriber.subscriber_id, service))
     book.expire(at_ms)
     held, running = Quota(*key), 0
     is_open = session is not None and session.status is SessionStatus.OPEN
@@ -80,7 +82,7 @@ def _explained(
     steps = size_steps(wish, rule.quota, rule.unit, quota)
     wanted = steps[-1].units
     horizon = max(wanted * claimants, rule.quota.maximum_units) + rule.quota.minimum_units
-    sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
+    sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms, quota.memory.converted_units)
     payable = sum(units for _, units in sources)
     promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms)
     if timed is not None:

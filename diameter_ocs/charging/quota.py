@@ -4,6 +4,7 @@ RFC 8506 §5.6, TS 32.299 §6.5. All functions move units in a Book and return n
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 from msgspec.structs import replace
 
@@ -22,6 +23,7 @@ from diameter_ocs.charging.sizing import (
 from diameter_ocs.charging.tariff_switch import Part, without_first
 from diameter_ocs.ledger.account import Bucket
 from diameter_ocs.ledger.book import OVERUSE, Book
+from diameter_ocs.ledger.terms import BucketTerms
 from diameter_ocs.rating.catalogue import GroupRule, QuotaPolicy, Treatment
 from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.rating.rate import Rate, price_of_report, units_affordable
@@ -116,6 +118,8 @@ def settle(
     memory = quota.memory
     if tuning is not None and tuning.pace_seconds is not None:
         memory = recent_use(quota, used, at_ms)
+    if spending.converted_units != memory.converted_units:
+        memory = replace(memory, converted_units=spending.converted_units)
     return Quota(
         quota.rating_group,
         quota.service_identifiers,
@@ -152,7 +156,7 @@ def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at
 class _Spending:
     """Debits of one report, with the running total on which money is priced."""
 
-    __slots__ = ("book", "charged_micros", "done", "group", "priced_units", "rating_group", "rule")
+    __slots__ = ("book", "charged_micros", "converted_units", "done", "group", "priced_units", "rating_group", "rule")
 
     def __init__(self, book: Book, quota: Quota, rule: GroupRule, group: int) -> None:
         self.book = book
@@ -161,6 +165,7 @@ class _Spending:
         self.rating_group = quota.rating_group
         self.priced_units = quota.priced_units
         self.charged_micros = quota.charged_micros
+        self.converted_units = quota.memory.converted_units
         self.done = 0
 
     def left(self, used: int) -> int:
@@ -180,6 +185,9 @@ class _Spending:
             amount = price_of_report(self.rule.rate, self.priced_units, units)
             self.priced_units += units
             self.charged_micros += amount
+        elif bucket.unit is not self.rule.unit:
+            amount = amount_of(bucket, self.rule, units, 0, self.converted_units)
+            self.converted_units += units
         self.book.debit(bucket.bucket_id, amount, self.rating_group, units, mark)
         self.done += units
 
@@ -187,7 +195,9 @@ class _Spending:
         """What was used beyond the promise: from whatever the group may still draw on, then below zero."""
         if self.left(used) <= 0:
             return
-        for bucket, units in affordable(self.book, self.rule, self.group, self.priced_units, self.left(used), at_ms):
+        for bucket, units in affordable(
+            self.book, self.rule, self.group, self.priced_units, self.left(used), at_ms, self.converted_units
+        ):
             self.draw(bucket, units, mark)
         if self.left(used) > 0:
             self._below_zero(self.left(used), mark or OVERUSE)
@@ -202,27 +212,66 @@ class _Spending:
 
 
 def affordable(
-    book: Book, rule: GroupRule, group: int, priced_before: int, wanted: int, at_ms: int
+    book: Book, rule: GroupRule, group: int, priced_before: int, wanted: int, at_ms: int, converted_before: int = 0
 ) -> list[tuple[Bucket, int]]:
-    """Buckets in spend order with the units each pays for, up to `wanted` in all."""
+    """Buckets in spend order with the units each pays for, up to `wanted` in all.
+
+    priced_before, converted_before: what money, and buckets of other units, have paid for in the session.
+    """
     unit, rate = rule.unit, rule.rate
-    sources = []
+    sources, is_limited = [], book.is_limited
+    spent: dict[UnitType, int] = {}
     for bucket in book.buckets():
-        available = bucket.remaining - bucket.reserved
+        available, terms = bucket.remaining - bucket.reserved, bucket.terms
+        if terms is not None:
+            if not terms.allows(book.use):
+                continue
+            available += terms.overdraft
+        room = book.room(bucket.unit) if is_limited else None
+        if room is not None:
+            available = min(available, room - spent.get(bucket.unit, 0))
         if bucket.unit is unit:
             units = available if available < wanted else wanted
         elif rate is not None and bucket.unit is UnitType.MONEY:
             units = units_affordable(rate, priced_before, available, wanted)
+        elif terms is not None and terms.pays_for is unit:
+            units = units_affordable(conversion(terms), converted_before, available, wanted)
         else:
             continue
-        if units > 0 and bucket.is_usable(group, at_ms):
+        is_usable = bucket.is_usable(group, at_ms)
+        if units > 0 and is_usable:
             sources.append((bucket, units))
             wanted -= units
             if not wanted:
                 break
+            if room is not None:
+                paid = amount_of(bucket, rule, units, priced_before, converted_before)
+                spent[bucket.unit] = spent.get(bucket.unit, 0) + paid
             if bucket.unit is UnitType.MONEY:
                 priced_before += units
+            elif bucket.unit is not unit:
+                converted_before += units
+        if terms is not None and terms.is_blocking and is_usable:
+            break
     return sources
+
+
+@cache
+def conversion(terms: BucketTerms) -> Rate:
+    """What a unit that a bucket pays for as well costs in its own."""
+    amount, units = terms.factor
+    return Rate(units, amount)
+
+
+def amount_of(bucket: Bucket, rule: GroupRule, units: int, priced: int, converted: int) -> int:
+    """What a bucket pays for `units`, on top of what money and other units have paid for before."""
+    if bucket.unit is rule.unit:
+        return units
+    if bucket.unit is UnitType.MONEY:
+        assert rule.rate is not None
+        return price_of_report(rule.rate, priced, units)
+    assert bucket.terms is not None
+    return price_of_report(conversion(bucket.terms), converted, units)
 
 
 def grant(
@@ -245,7 +294,8 @@ def grant(
     if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=wanted == room)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
-    sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms)
+    converted = quota.memory.converted_units
+    sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms, converted)
     within_reach = sum([units for _, units in sources])
     if not within_reach:
         return without_credit(quota, rule, at_ms)
@@ -272,7 +322,7 @@ def _reserve(
     book: Book, sources: list[tuple[Bucket, int]], rule: GroupRule, quota: Quota, units: int
 ) -> tuple[tuple[Reservation, ...], int | None]:
     """Promise `units` from the sources; also says when the first bucket among them expires."""
-    priced, held, until_ms = quota.priced_units, [], None
+    priced, converted, held, until_ms = quota.priced_units, quota.memory.converted_units, [], None
     for bucket, most in sources:
         part = units if units < most else most
         amount = part
@@ -280,6 +330,9 @@ def _reserve(
             assert rule.rate is not None
             amount = price_of_report(rule.rate, priced, part)
             priced += part
+        elif bucket.unit is not rule.unit:
+            amount = amount_of(bucket, rule, part, 0, converted)
+            converted += part
         book.reserve(bucket.bucket_id, amount, quota.rating_group, part)
         held.append(Reservation(bucket.bucket_id, amount, part))
         expiry = bucket.valid_until_ms

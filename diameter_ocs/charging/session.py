@@ -35,7 +35,8 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     restricted_until_ms: end of the time that the gateway was given in restricted mode after final
     units; 0: not restricted. is_opened: it had its first grant. since_ms: the last report or grant.
     recent_units, recent_ms: use of late and the time it took. switch_ms: when the price changes
-    inside the time of what is granted; 0: it does not.
+    inside the time of what is granted; 0: it does not. converted_units: running total of the units paid
+    with buckets of another unit than theirs and money.
     """
 
     restricted_until_ms: int = 0
@@ -44,6 +45,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     recent_units: int = 0
     recent_ms: int = 0
     switch_ms: int = 0
+    converted_units: int = 0
 
 
 NOTHING_SPECIAL = QuotaMemory()

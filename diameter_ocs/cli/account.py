@@ -67,7 +67,7 @@ def create(
         reason=reason,
     )
     node.succeeded(node.run(node.execute(loaded, command)))
-    _print(node.run(_load(loaded, command.account_id)), as_json)
+    print_account(node.run(load(loaded, command.account_id)), as_json)
 
 
 @app.command()
@@ -84,7 +84,7 @@ def show(
 
         print_json(views.account_facts(found) | {"latest_events": [entry_facts(entry) for entry in events]})
         return
-    _print(found, as_json)
+    print_account(found, as_json)
     if events:
         console().print(History(found.account).table(events, "Latest one-time events (UTC)"))
 
@@ -101,11 +101,11 @@ def list_accounts(
 
     loaded = node.settings(context, config)
 
-    async def load() -> "list[VersionedAccount]":
+    async def load_all() -> "list[VersionedAccount]":
         async with node.opened(loaded) as store:
             return await lookup.accounts(store, limit)
 
-    found = node.run(load())
+    found = node.run(load_all())
     if as_json:
         print_json([views.account_facts(each) for each in found])
     else:
@@ -135,11 +135,11 @@ def credit(
     if balance is None and not data:
         raise wrong_option("--balance", "say what to add: --balance or --data")
     loaded = node.settings(context, config)
-    before = node.run(_load(loaded, account))
+    before = node.run(load(loaded, account))
     taken = [bucket.bucket_id for bucket in before.account.buckets]
     added = buckets(balance, data, valid_days, rating_group, priority, Clock().at_ms(), taken)
     node.run(_credit(loaded, account, added, reason))
-    _print(node.run(_load(loaded, account)), as_json)
+    print_account(node.run(load(loaded, account)), as_json)
 
 
 @app.command()
@@ -212,10 +212,11 @@ def _set_status(
     loaded = node.settings(context, config)
     command = SetAccountStatus(account, Status(status), reason)
     node.succeeded(node.run(node.execute(loaded, command)))
-    _print(node.run(_load(loaded, account)), as_json)
+    print_account(node.run(load(loaded, account)), as_json)
 
 
-async def _load(config: "Config", account_id: str) -> "VersionedAccount":
+async def load(config: "Config", account_id: str) -> "VersionedAccount":
+    """One account. Raises Failure when it is not there."""
     from diameter_ocs.cli import lookup
 
     async with node.opened(config) as store:
@@ -237,7 +238,8 @@ async def _credit(config: "Config", account_id: str, added: "tuple[Bucket, ...]"
         node.succeeded(await node.execute(config, Credit(account_id, bucket, reason)))
 
 
-def _print(loaded: "VersionedAccount", as_json: bool) -> None:
+def print_account(loaded: "VersionedAccount", as_json: bool) -> None:
+    """An account for people, or for programs."""
     from diameter_ocs.cli import views
 
     if as_json:
@@ -247,4 +249,6 @@ def _print(loaded: "VersionedAccount", as_json: bool) -> None:
     out.print(account.account_id, style="bold", end=" ")
     out.print(views.status_text(account.status), f" {account.open_sessions} open sessions  {plain(account.name)}")
     out.print(views.bucket_table(account))
+    if account.limits:
+        out.print(views.limit_table(account))
     out.print(views.subscriber_table(loaded.subscribers))

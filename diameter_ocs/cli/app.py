@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from diameter_ocs.cli import (
     account,
     audit,
+    bucket,
     decode,
     demo,
     load,
@@ -77,6 +78,7 @@ app.command("demo", rich_help_panel=NODE)(demo.demo)
 app.command("simulate", rich_help_panel=TRAFFIC)(simulate.simulate)
 app.command("load", rich_help_panel=TRAFFIC)(load.load)
 app.add_typer(account.app, name="account", rich_help_panel=RECORDS)
+app.add_typer(bucket.app, name="bucket", rich_help_panel=RECORDS)
 app.add_typer(subscriber.app, name="subscriber", rich_help_panel=RECORDS)
 app.add_typer(session.app, name="session", rich_help_panel=RECORDS)
 app.add_typer(peer.app, name="peer", rich_help_panel=RECORDS)

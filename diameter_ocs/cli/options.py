@@ -87,6 +87,18 @@ def octets(option: str, text: str) -> int:
     return value
 
 
+def quantity(option: str, text: str, unit: UnitType, *, least: int = 1) -> int:
+    """An amount of any unit: money as 10.00, octets as '5 GB', seconds as '10 min'. Raises Failure."""
+    if unit is UnitType.MONEY:
+        value, most = _parsed(option, text, parse_money), LARGEST_MONEY_MICROS
+    else:
+        value, most = _parsed(option, text, lambda each: parse_quantity(each, unit)), LARGEST_OCTETS
+    if not least <= value <= most:
+        highest = f"{most // MICROS_PER_UNIT:,}" if unit is UnitType.MONEY else f"{most:,} {unit.value}"
+        raise wrong_option(option, f"{text!r} must be at least {least} and at most {highest}")
+    return value
+
+
 def record_id(option: str, text: str | None, made_up: str = "") -> str:
     """A name for a record, the one made up when none is given. Raises Failure that names the option."""
     if text is None:

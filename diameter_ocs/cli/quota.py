@@ -86,7 +86,7 @@ async def _explain(
     wish = _wish(requested, rule.unit.value if rule is not None else "octets")
     at_ms = Clock().at_ms()
     account = versioned.account
-    found = explain_grant(account, subscriber, offer, rating_group, services, wish, at_ms, session)
+    found = explain_grant(account, subscriber, offer, rating_group, services, wish, at_ms, session, rated_as)
     return account, found
 
 

@@ -8,11 +8,10 @@ from diameter_ocs.cli import options
 from diameter_ocs.cli.failure import wrong_option
 from diameter_ocs.ledger.account import Bucket
 from diameter_ocs.rating.catalogue import Catalogue
-from diameter_ocs.recharge.commands import NewSubscriber
+from diameter_ocs.recharge.commands import MONEY_BUCKET, NewSubscriber
 from diameter_ocs.values.identity import Identity, new_id
 from diameter_ocs.values.units import UnitType
 
-MONEY_BUCKET = "money"
 DATA_BUCKET = "data-{}"
 
 

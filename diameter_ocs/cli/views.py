@@ -11,6 +11,7 @@ from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Session
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
+from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.storage.protocol import VersionedAccount
 from diameter_ocs.values.money import format_money
 from diameter_ocs.values.session_key import parts_of_key, told_key
@@ -46,6 +47,7 @@ def account_facts(loaded: VersionedAccount) -> Facts:
         "version": loaded.version,
         "open_sessions": account.open_sessions,
         "buckets": [bucket_facts(bucket) for bucket in account.buckets],
+        "limits": [limit_facts(limit) for limit in account.limits],
         "subscribers": [subscriber_facts(subscriber) for subscriber in loaded.subscribers],
     }
 
@@ -62,6 +64,31 @@ def bucket_facts(bucket: Bucket) -> Facts:
         "valid_from": instant(bucket.valid_from_ms),
         "valid_until": instant(bucket.valid_until_ms),
         "rating_groups": list(bucket.rating_groups),
+        **({} if bucket.terms is None else {"terms": _terms_facts(bucket.terms)}),
+    }
+
+
+def _terms_facts(terms: BucketTerms) -> Facts:
+    return {
+        "owners": list(terms.owners),
+        "services": list(terms.services),
+        "blocking": terms.is_blocking,
+        "overdraft": terms.overdraft,
+        "pays_for": None if terms.pays_for is None else terms.pays_for.value,
+        "factor": list(terms.factor),
+    }
+
+
+def limit_facts(limit: Limit) -> Facts:
+    return {
+        "name": limit.name,
+        "unit": limit.unit.value,
+        "maximum": limit.maximum,
+        "subscriber_id": limit.subscriber_id or None,
+        "used": limit.used,
+        "reserved": limit.reserved,
+        "since": instant(limit.since_ms),
+        "until": instant(limit.until_ms or None),
     }
 
 
@@ -122,7 +149,7 @@ def condition_lines(conditions: Conditions) -> str:
 
 def bucket_table(account: Account) -> Table:
     """Buckets in the order in which they are spent."""
-    columns = ("bucket", "remaining", "reserved", "available", "priority", "rating groups", "valid until")
+    columns = ("bucket", "remaining", "reserved", "available", "priority", "for", "valid until")
     made = table("Buckets", *columns, right=columns[1:5])
     for bucket in account.buckets:
         values = (bucket.remaining, bucket.reserved, bucket.available)
@@ -130,8 +157,41 @@ def bucket_table(account: Account) -> Table:
             bucket.name or bucket.bucket_id,
             *(amount(value, bucket.unit, account.currency) for value in values),
             str(bucket.priority),
-            ", ".join(map(str, bucket.rating_groups)) or "all",
+            _purpose(bucket, account.currency),
             when(bucket.valid_until_ms),
+        )
+    return made
+
+
+def _purpose(bucket: Bucket, currency: str) -> str:
+    """What binds a bucket, in words."""
+    words = [f"groups {', '.join(map(str, bucket.rating_groups))}"] if bucket.rating_groups else []
+    terms = bucket.terms or BucketTerms()
+    if terms.services:
+        words.append(", ".join(terms.services))
+    if terms.owners:
+        words.append(f"only {', '.join(terms.owners)}")
+    if terms.pays_for is not None:
+        own, other = terms.factor
+        price = amount(own, bucket.unit, currency)
+        words.append(f"also {terms.pays_for.value}, {price} for {other}")
+    if terms.is_blocking:
+        words.append("blocks what comes after it")
+    if terms.overdraft:
+        words.append(f"down to -{amount(terms.overdraft, bucket.unit, currency)}")
+    return plain("; ".join(words)) or "all"
+
+
+def limit_table(account: Account) -> Table:
+    made = table(
+        "Limits", "limit", "of", "most", "used", "reserved", "left", right=("most", "used", "reserved", "left")
+    )
+    for limit in account.limits:
+        values = (limit.maximum, limit.used, limit.reserved, limit.room)
+        made.add_row(
+            limit.name,
+            limit.subscriber_id or "all together",
+            *(amount(value, limit.unit, account.currency) for value in values),
         )
     return made
 

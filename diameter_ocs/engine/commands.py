@@ -13,22 +13,26 @@ from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.rating.catalogue import EMERGENCY
 from diameter_ocs.recharge import decide as administer
+from diameter_ocs.recharge import limits
 from diameter_ocs.recharge.commands import (
     AddSubscriber,
     AdvanceAccount,
     Credit,
     OpenAccount,
     SetAccountStatus,
+    SetLimit,
+    SetOverdraft,
     SetSubscriberStatus,
 )
 from diameter_ocs.recharge.due import next_due
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.verdict import Verdict
 
-Administrative = OpenAccount | AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus | AdvanceAccount
+OnAccount = AddSubscriber | Credit | SetOverdraft | SetLimit | SetAccountStatus | SetSubscriberStatus
+Administrative = OpenAccount | OnAccount | AdvanceAccount
 OnSession = ExpireSession | AbortSession | AskGateway
 Command = SessionRequest | EventRequest | OnSession | Administrative
-CONCERNS_OPEN_SESSIONS = (Credit, SetAccountStatus, SetSubscriberStatus, AdvanceAccount)
+CONCERNS_OPEN_SESSIONS = (Credit, SetOverdraft, SetLimit, SetAccountStatus, SetSubscriberStatus, AdvanceAccount)
 """Commands because of which gateways may have to be asked: all open sessions of the account are looked at."""
 
 
@@ -122,7 +126,7 @@ def advance(holding: Holding, at_ms: int) -> Decision | None:
 
 
 def _administer(
-    command: AddSubscriber | Credit | SetAccountStatus | SetSubscriberStatus,
+    command: OnAccount,
     holding: Holding,
     subject: Subject,
     at_ms: int,
@@ -132,6 +136,10 @@ def _administer(
         return administer.add_subscriber(command, account, subscribers, subject.taken, at_ms)
     if isinstance(command, Credit):
         return administer.credit(command, account, at_ms, sessions)
+    if isinstance(command, SetOverdraft):
+        return limits.set_overdraft(command, account, at_ms, sessions)
+    if isinstance(command, SetLimit):
+        return limits.set_limit(command, account, subscribers, at_ms, sessions)
     if isinstance(command, SetAccountStatus):
         return administer.set_account_status(command, account, at_ms, sessions)
     return administer.set_subscriber_status(command, account, subscribers, at_ms, sessions)

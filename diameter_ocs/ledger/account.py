@@ -8,6 +8,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
 
@@ -24,7 +25,7 @@ class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
 
     available = remaining - reserved. `remaining` falls below zero only by over-use: the network
     delivered more than was granted. A smaller `priority` is spent first, then the earlier expiry.
-    `rating_groups` empty means every rating group may draw on it.
+    `rating_groups` empty means every rating group may draw on it. terms None: nothing else binds it.
     """
 
     bucket_id: str
@@ -36,10 +37,16 @@ class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
     valid_until_ms: int | None = None
     rating_groups: tuple[int, ...] = ()
     name: str = ""
+    terms: BucketTerms | None = None
 
     @property
     def available(self) -> int:
         return self.remaining - self.reserved
+
+    @property
+    def spendable(self) -> int:
+        """What may still be promised: available, and the credit limit below it."""
+        return self.remaining - self.reserved + (self.terms.overdraft if self.terms is not None else 0)
 
     def is_expired(self, at_ms: int) -> bool:
         return self.valid_until_ms is not None and at_ms >= self.valid_until_ms
@@ -67,6 +74,7 @@ class Account(Struct, frozen=True, omit_defaults=True, gc=False):
     name: str = ""
     due_ms: int = 0
     """When time itself changes the account next, such as the end of a bucket; 0: never."""
+    limits: tuple[Limit, ...] = ()
 
 
 class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):

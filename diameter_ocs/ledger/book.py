@@ -4,8 +4,11 @@ Spend order: unit buckets before money, then priority, then earlier expiry, then
 their buckets in this order, so choosing what pays is one walk.
 """
 
+from msgspec.structs import replace
+
 from diameter_ocs.ledger.account import Account, Bucket
 from diameter_ocs.ledger.journal import Action, Posting
+from diameter_ocs.ledger.terms import NOBODY, BucketTerms, Limit, Use
 from diameter_ocs.values.units import UnitType
 
 NEVER_MS = 1 << 62
@@ -21,12 +24,20 @@ def spend_key(bucket: Bucket) -> tuple[bool, int, int, str]:
 
 
 class Book:
-    """Movements on one account. The account itself is never touched; `account()` gives the new one."""
+    """Movements on one account. The account itself is never touched; `account()` gives the new one.
 
-    __slots__ = ("_account", "_buckets", "postings")
+    use: who draws on it and for what, where that is so.
+    """
 
-    def __init__(self, account: Account) -> None:
+    __slots__ = ("_account", "_binding", "_buckets", "_limits", "postings", "use")
+
+    def __init__(self, account: Account, use: Use = NOBODY) -> None:
         self._account = account
+        self.use = use
+        self._limits: dict[str, Limit] | None = None
+        if account.limits:
+            self._limits = {limit.name: limit for limit in account.limits}
+            self._binding = [limit.name for limit in account.limits if limit.binds(use)]
         self._buckets: dict[str, Bucket] = {bucket.bucket_id: bucket for bucket in account.buckets}
         self.postings: list[Posting] = []
 
@@ -62,12 +73,18 @@ class Book:
         if bucket.remaining:
             self.postings.append(Posting(Action.CREDIT, bucket.bucket_id, bucket.remaining, unit=bucket.unit))
 
+    def bind(self, bucket_id: str, terms: BucketTerms | None) -> None:
+        """Give a bucket other terms."""
+        self._buckets[bucket_id] = replace(self._buckets[bucket_id], terms=terms)
+
     def reserve(self, bucket_id: str, amount: int, rating_group: int | None, units: int) -> None:
         """Promise, do not spend. Never more than is available."""
         bucket = self._buckets[bucket_id]
-        assert 0 <= amount <= bucket.available or amount == 0
+        assert 0 <= amount <= bucket.spendable or amount == 0
         if amount or units:
             self._move(bucket, 0, amount)
+            if self._limits is not None:
+                self._count(bucket.unit, 0, amount)
             self.postings.append(Posting(Action.RESERVE, bucket_id, amount, rating_group, units))
 
     def release(self, bucket_id: str, amount: int, rating_group: int | None, units: int) -> None:
@@ -77,13 +94,18 @@ class Book:
         if amount or units:
             if bucket is not None:
                 self._move(bucket, 0, -amount)
+                if self._limits is not None:
+                    self._count(bucket.unit, 0, -amount)
             self.postings.append(Posting(Action.RELEASE, bucket_id, amount, rating_group, units))
 
     def debit(self, bucket_id: str, amount: int, rating_group: int | None, units: int, mark: str = "") -> None:
         """Spend. The service is gone, so the bucket may end below zero."""
         assert amount >= 0
         if amount or units:
-            self._move(self._buckets[bucket_id], -amount, 0)
+            bucket = self._buckets[bucket_id]
+            self._move(bucket, -amount, 0)
+            if self._limits is not None:
+                self._count(bucket.unit, amount, 0)
             self.postings.append(Posting(Action.DEBIT, bucket_id, amount, rating_group, units, mark))
 
     def free(self, units: int, rating_group: int | None, mark: str = "") -> None:
@@ -99,8 +121,11 @@ class Book:
         fits = [
             bucket
             for bucket in self._buckets.values()
-            if (bucket.unit is unit and (not bucket.rating_groups or rating_group in bucket.rating_groups))
-            or (with_money and bucket.unit is UnitType.MONEY)
+            if (
+                (bucket.unit is unit and (not bucket.rating_groups or rating_group in bucket.rating_groups))
+                or (with_money and bucket.unit is UnitType.MONEY)
+            )
+            and (bucket.terms is None or bucket.terms.allows(self.use))
         ]
         return fits[-1] if fits else None
 
@@ -112,6 +137,11 @@ class Book:
             end_ms = bucket.valid_until_ms
             if end_ms is not None and not bucket.reserved and (end_ms < due_ms or not due_ms):
                 due_ms = end_ms
+        limits = old.limits
+        if self._limits is not None:
+            limits = tuple(self._limits.values())
+            ends = [limit.until_ms for limit in limits if limit.until_ms]
+            due_ms = min([due_ms, *ends] if due_ms else ends, default=0)
         return Account(
             old.account_id,
             old.currency,
@@ -122,6 +152,7 @@ class Book:
             old.created_ms,
             old.name,
             due_ms,
+            limits,
         )
 
     def _move(self, old: Bucket, remaining: int, reserved: int) -> None:
@@ -135,4 +166,24 @@ class Book:
             old.valid_until_ms,
             old.rating_groups,
             old.name,
+            old.terms,
         )
+
+    @property
+    def is_limited(self) -> bool:
+        return self._limits is not None
+
+    def room(self, unit: UnitType) -> int | None:
+        """How much of a unit the limits still let the user spend; None: as much as there is."""
+        if self._limits is None:
+            return None
+        rooms = [self._limits[name].room for name in self._binding if self._limits[name].unit is unit]
+        return max(min(rooms), 0) if rooms else None
+
+    def _count(self, unit: UnitType, used: int, reserved: int) -> None:
+        assert self._limits is not None
+        for name in self._binding:
+            limit = self._limits[name]
+            if limit.unit is unit:
+                more = max(limit.reserved + reserved, 0)
+                self._limits[name] = replace(limit, used=limit.used + used, reserved=more)

@@ -4,6 +4,10 @@ from msgspec import Struct
 
 from diameter_ocs.ledger.account import Bucket, Status
 from diameter_ocs.values.identity import Identity
+from diameter_ocs.values.units import UnitType
+
+MONEY_BUCKET = "money"
+"""The one bucket of money that an account usually has."""
 
 
 class NewSubscriber(Struct, frozen=True, gc=False):
@@ -39,6 +43,32 @@ class Credit(Struct, frozen=True, gc=False):
 
     account_id: str
     bucket: Bucket
+    reason: str = ""
+
+
+class SetOverdraft(Struct, frozen=True, gc=False):
+    """Let a bucket be spent below zero, down to `amount` in its unit (a credit limit); 0 ends that.
+
+    The bucket of money is made if there is none.
+    """
+
+    account_id: str
+    amount: int
+    bucket_id: str = MONEY_BUCKET
+    reason: str = ""
+
+
+class SetLimit(Struct, frozen=True, gc=False):
+    """Cap what is spent of one unit, by one subscriber or by all together (see ledger.terms.Limit).
+
+    maximum None: the limit goes away. A limit of that name and scope that is there keeps what it has counted.
+    """
+
+    account_id: str
+    name: str
+    maximum: int | None
+    unit: UnitType = UnitType.MONEY
+    subscriber_id: str = ""
     reason: str = ""
 
 
