@@ -6,59 +6,14 @@ from diameter_ocs.ledger.account import Bucket, Status
 from diameter_ocs.ledger.journal import Action
 from diameter_ocs.recharge.commands import SetAccountStatus
 from diameter_ocs.values.units import UnitType
+from tests.support.clients import FORWARDING, ORIGINATING, TERMINATING, Call, call, ims
 from tests.support.gy import INITIAL, TERMINATION, UPDATE, Line, group_codes, postings
 from tests.support.ocs import code_of, data, groups, money, mscc, value
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-IMS = "ext.01.001.8.32260@3gpp.org"
 SMS = "32274@3gpp.org"
-ORIGINATING, TERMINATING, FORWARDING = 0, 1, 2
 RESERVED_FOR_A_MINUTE = 140_000
 """0.05 to set up and 0.09 for the first minute."""
-
-
-def ims(*more, role=ORIGINATING):
-    node = [] if role is None else [("Role-Of-Node", role)]
-    return "Service-Information", [("IMS-Information", [*node, ("Node-Functionality", 6), *more])]
-
-
-def call(wants=60, used=None, *, group=200, services=(1,), reason=None):
-    """MSCC with CC-Time alone. wants None: no RSU; 0: an empty one."""
-    tree = []
-    if wants is not None:
-        tree.append(("Requested-Service-Unit", [("CC-Time", wants)] if wants else []))
-    if used is not None:
-        tree.append(("Used-Service-Unit", [("CC-Time", used)]))
-    tree += [("Service-Identifier", service) for service in services]
-    if group is not None:
-        tree.append(("Rating-Group", group))
-    if reason is not None:
-        tree.append(("Reporting-Reason", reason))
-    return "Multiple-Services-Credit-Control", tree
-
-
-class Call:
-    """A call as Kamailio's module writes it: the application named only inside Vendor-Specific-Application-Id,
-    accounting AVPs beside, the subscriber as SIP URI inside of Service-Information or as E.164."""
-
-    def __init__(self, line, name="call", **change):
-        self.session = line.session(name)
-        self.line = line
-        self.change = {"Service_Context_Id": IMS, "leave": ("Auth-Application-Id",)} | change
-        self.number = 0
-
-    async def ask(self, kind, *more):
-        self.number += 1
-        return await self.session.ask(
-            kind,
-            ("Vendor-Specific-Application-Id", [("Vendor-Id", 10415), ("Auth-Application-Id", 4)]),
-            ("Accounting-Record-Type", {INITIAL: 2, UPDATE: 3, TERMINATION: 4}[kind]),
-            ("Accounting-Record-Number", self.number - 1),
-            ("User-Name", f"{self.line.imsi}@ims.example.org"),
-            ("Multiple-Services-Indicator", 1),
-            *more,
-            **self.change,
-        )
 
 
 def granted(answer):

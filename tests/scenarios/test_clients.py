@@ -5,11 +5,11 @@ from msgspec import structs
 
 from diameter_ocs.wire.codec import decode_lenient
 from diameter_ocs.wire.dictionary import default_dictionary
+from tests.support.clients import ALL_THREE, Open5gs, credit, magma, open5gs, usage
 from tests.support.gy import (
     INITIAL,
     TERMINATION,
     UPDATE,
-    GySession,
     assert_digestible,
     avp,
     e164,
@@ -20,7 +20,6 @@ from tests.support.gy import (
     group_codes,
     imsi,
     session_name,
-    walk,
 )
 from tests.support.ocs import (
     MB,
@@ -29,7 +28,6 @@ from tests.support.ocs import (
     PGW,
     PGW_HOST,
     PGW_REALM,
-    ccr,
     code_of,
     data,
     gateway,
@@ -43,75 +41,7 @@ SISTER = f"ocs02.{OCS_REALM}"
 SETTINGS = {"node__cluster_hosts": [SISTER]}
 
 
-def usage(*, total=None, sent=None, received=None, seconds=None, reason=None, switch=None):
-    """A Used-Service-Unit with exactly these members."""
-    members = [
-        ("Reporting-Reason", reason),
-        ("Tariff-Change-Usage", switch),
-        ("CC-Time", seconds),
-        ("CC-Input-Octets", sent),
-        ("CC-Output-Octets", received),
-        ("CC-Total-Octets", total),
-    ]
-    return "Used-Service-Unit", [(name, number) for name, number in members if number is not None]
-
-
-def credit(*members):
-    return "Multiple-Services-Credit-Control", list(members)
-
-
 # Open5GS ---------------------------------------------------------------------------------------
-
-QOS = (
-    "QoS-Information",
-    [
-        ("QoS-Class-Identifier", 9),
-        ("APN-Aggregate-Max-Bitrate-UL", 1_000_000),
-        ("APN-Aggregate-Max-Bitrate-DL", 2_000_000),
-    ],
-)
-PACKET_SESSION = (
-    "Service-Information",
-    [
-        (
-            "PS-Information",
-            [
-                ("3GPP-Charging-Id", b"\0\0\0\1"),
-                ("Called-Station-Id", "internet"),
-                ("3GPP-NSAPI", b"\5"),
-                ("3GPP-RAT-Type", b"\6"),
-                (
-                    "User-Equipment-Info",
-                    [("User-Equipment-Info-Type", 0), ("User-Equipment-Info-Value", b"3" * 15 + b"\0")],
-                ),
-            ],
-        )
-    ],
-)
-ONE_MILLION = ("Requested-Service-Unit", [("CC-Total-Octets", 1_000_000)])
-
-
-class Open5gs(GySession):
-    """One MSCC without ids, the same wish for ever, input and output octets, its own realm as destination."""
-
-    async def report(self, kind, *members, **change):
-        return await self.ask(kind, *self.avps(kind, *members), **self.heads(kind) | change)
-
-    def avps(self, kind, *members):
-        head = [("Event-Timestamp", 1_790_000_000), ("Requested-Action", 0), ("AoC-Request-Type", 1)]
-        if kind == INITIAL:
-            head.append(("Multiple-Services-Indicator", 0))
-        if kind == TERMINATION:
-            head.append(("Termination-Cause", 1))
-        wish = () if kind == TERMINATION else (ONE_MILLION,)
-        return *head, credit(*wish, *members, QOS), PACKET_SESSION
-
-    def heads(self, kind):
-        return {"Destination_Realm": PGW_REALM} | ({} if kind == INITIAL else {"Destination_Host": OCS_HOST})
-
-
-def open5gs(line):
-    return Open5gs(line.peer, line.msisdn, session_name(f"{line.number};app_gy"))
 
 
 async def test_open5gs_from_attach_to_detach(line):
@@ -177,24 +107,6 @@ async def test_open5gs_ends_twice(line):
 
 # Magma -----------------------------------------------------------------------------------------
 
-LAST_IN_MAGMA = ("Origin-Host", "Origin-Realm", "Destination-Realm", "Destination-Host")
-
-
-def magma(line, kind, number, *asked, **change):
-    """Credits before the rest, E164 before IMSI, and who speaks to whom at the very end."""
-    session = session_name(f"{line.number};IMSI{line.imsi}")
-    message = ccr(kind, number, session=session, leave=(*LAST_IN_MAGMA, "Subscription-Id"), **change)
-    (name, *rest) = walk(message[20:])
-    parts = [name.octets, *(avp(*each) for each in asked), *(each.octets for each in rest)]
-    parts += [avp(*e164(line.msisdn)), avp(*imsi(line.imsi)), avp("Multiple-Services-Indicator", 1)]
-    ends = {"Origin-Host": PGW_HOST, "Origin-Realm": PGW_REALM, "Destination-Realm": OCS_REALM}
-    if kind != INITIAL:
-        ends["Destination-Host"] = OCS_HOST
-    parts += [avp(*each) for each in ends.items()]
-    return extended(message[:20], *parts)
-
-
-ALL_THREE = [("CC-Input-Octets", 10 * MB), ("CC-Output-Octets", 10 * MB), ("CC-Total-Octets", 10 * MB)]
 WISHES = {
     "all three": (ALL_THREE, 10 * MB),
     "empty": ([], 10 * MB),

@@ -11,16 +11,12 @@ from diameter_ocs.charging.commands import AbortSession, AskGateway
 from diameter_ocs.charging.outbox import RequestKind, RequestState
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.ledger.account import Status
-from diameter_ocs.peer.answers import answer, origin
-from diameter_ocs.peer.avps import AvpCode, text, unsigned32
 from diameter_ocs.peer.messages import Command
 from diameter_ocs.recharge.commands import Credit, SetAccountStatus, SetSubscriberStatus
 from diameter_ocs.simulator.dialect import Origin
 from diameter_ocs.simulator.scenario import run_scenario
 from diameter_ocs.simulator.scenario_file import Deed, parse_scenario
 from diameter_ocs.values.verdict import Verdict
-from diameter_ocs.wire.codec import decode_message
-from diameter_ocs.wire.dictionary import default_dictionary
 from diameter_ocs.wire.header import RETRANSMIT, read_header
 from tests.support.catalogue import catalogue_in
 from tests.support.engines import until
@@ -42,10 +38,9 @@ from tests.support.ocs import (
     running_ocs,
     value,
 )
-from tests.support.wire_peer import WirePeer
+from tests.support.server_requests import FAST, asked, reach, reply, requests_of
 
 ORIGIN = Origin(PGW_HOST, PGW_REALM, OCS_REALM, 5)
-FAST = {"requests.answer_seconds": 0.2, "requests.pause_seconds": 0.05, "requests.poll_seconds": 0.2}
 _numbers = count(1)
 
 
@@ -81,32 +76,6 @@ async def dry_session(node, peer, account_id="acc-1"):
 async def top_up(node, amount=50 * MB, account_id="acc-1", **more):
     outcome = await node.engine.execute(Credit(account_id, data(amount, "top-up", **more), "bought"))
     assert outcome.verdict is Verdict.SUCCESS
-
-
-def reply(request, code, who=PGW):
-    """RAA or ASA."""
-    session_id = value(decode_message(request, default_dictionary()), "Session-Id")
-    body = text(AvpCode.SESSION_ID, session_id) + unsigned32(AvpCode.RESULT_CODE, code) + origin(who)
-    return answer(request, body)
-
-
-async def asked(peer: WirePeer, command: Command):
-    """The next request of the node: its octets and what they mean."""
-    octets = await peer.receive_bytes()
-    assert read_header(octets).command == command
-    return octets, decode_message(octets, default_dictionary())
-
-
-async def requests_of(node, session):
-    return list(await node.store.session_requests(session.session_id))
-
-
-async def reach(node, session, *states):
-    """Wait until the requests of a session are on disk in these states."""
-    async with asyncio.timeout(10):
-        while tuple(row.state for row in await requests_of(node, session)) != states:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-    return await requests_of(node, session)
 
 
 async def block(node, account_id="acc-1"):
