@@ -13,10 +13,12 @@ from diameter_ocs.charging.rules import ChargingRules
 from diameter_ocs.config import Config
 from diameter_ocs.config import PeerRule as PeerSetting
 from diameter_ocs.config.checks import portal_secret
+from diameter_ocs.config.gateways import profiles_of
 from diameter_ocs.engine.engine import Engine, EngineSettings
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.gy.application import GyApplication, GySettings
 from diameter_ocs.gy.decode import CcrDecoder
+from diameter_ocs.gy.gateways import Gateways
 from diameter_ocs.gy.services import SERVICES, Services
 from diameter_ocs.peer.admission import PeerRule
 from diameter_ocs.peer.events import DisconnectCause
@@ -97,6 +99,11 @@ def terms_of(config: Config, catalogue: Catalogue) -> Terms:
     return Terms(catalogue, rules, portal_of(config, catalogue))
 
 
+def gateways_of(config: Config) -> Gateways:
+    """What the peers of the configuration understand."""
+    return Gateways(tuple(_rule(rule) for rule in config.peers), profiles_of(config))
+
+
 def store_of(config: Config) -> Store:
     """The store named by the configuration, not opened yet."""
     return open_store(config.store.url, busy_timeout_seconds=config.store.busy_timeout_seconds)
@@ -120,6 +127,7 @@ class Ocs:
         self.dictionary = load_dictionary([config.resolve(path) for path in config.diameter.dictionaries])
         self.store = store_of(config)
         self.engine = engine_of(config, self.store, self.telemetry, self.clock)
+        self.gateways = gateways_of(config)
         self.application = self._application()
         self.sweeper = self._sweeper()
         self.reauthorizer = self._reauthorizer()
@@ -198,7 +206,7 @@ class Ocs:
     def _application(self) -> GyApplication:
         config = self.config
         services = Services(SERVICES, dict(config.services))
-        decoder = CcrDecoder(self.dictionary, services, config.sessions.identity_preference)
+        decoder = CcrDecoder(self.dictionary, services, config.sessions.identity_preference, self.gateways)
         settings = GySettings(config.diameter.answer_deadline_seconds, frozenset(config.node.cluster_hosts))
         node = Node(origin_host=config.node.origin_host, origin_realm=config.node.origin_realm)
         return GyApplication(node, self.engine, decoder, (), self.clock, settings, self.telemetry.meter)
@@ -213,7 +221,8 @@ class Ocs:
             dictionary=self.dictionary,
             origin_state_id=(self.clock.at_ms() if born_ms is None else born_ms) // 1000,
             listen=tuple(str(address) for address in diameter.listen),
-            rules=tuple(_rule(rule) for rule in self.config.peers),
+            rules=self.gateways.rules,
+            gateways=self.gateways,
             watchdog_seconds=diameter.watchdog_seconds,
             cer_timeout_seconds=diameter.cer_timeout_seconds,
             reconnect_seconds=diameter.reconnect_seconds,

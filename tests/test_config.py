@@ -9,6 +9,7 @@ import pytest
 
 from diameter_ocs.config import Config, describe, find_file, load_config
 from diameter_ocs.config.checks import portal_secret
+from diameter_ocs.config.gateways import profile_files, profiles_of
 from diameter_ocs.config.model import PeerRule
 from diameter_ocs.config.problems import toml_value
 from diameter_ocs.errors import ConfigurationError
@@ -328,3 +329,54 @@ def test_a_realm_may_have_one_label(write):
     path = write(NODE + '[[peers]]\nhost = "*.LocalDomain"\nrealm = "LocalDomain"\n')
     (rule,) = load_config(path, {}).peers
     assert (rule.host, rule.realm) == ("*.localdomain", "localdomain")
+
+
+# Profiles of gateways --------------------------------------------------------------------------
+
+PEER = '[[peers]]\nhost = "smf.example.org"\n'
+
+
+def test_a_peer_has_the_profile_it_names_with_its_overrides(write):
+    text = NODE + PEER + 'profile = "open5gs"\n[peers.overrides]\naborts = true\n[[peers]]\nhost = "pgw.example.org"\n'
+    profiles = profiles_of(load_config(write(text), {}))
+    assert list(profiles) == ["smf.example.org"]
+    assert (profiles["smf.example.org"].name, profiles["smf.example.org"].aborts) == ("open5gs", True)
+    assert profiles["smf.example.org"].final_units == ()
+
+
+def test_a_file_of_ones_own_beside_the_configuration_wins(write, tmp_path):
+    path = write(NODE + PEER + 'profile = "open5gs"\n')
+    (tmp_path / "gateways").mkdir()
+    (tmp_path / "gateways" / "open5gs.toml").write_text('about = "ours"\n')
+    (tmp_path / "gateways" / "lab.toml").write_text("thresholds = false\n")
+    config = load_config(path, {})
+    assert profiles_of(config)["smf.example.org"].about == "ours"
+    assert profile_files(config)["lab"] == tmp_path / "gateways" / "lab.toml"
+
+
+def test_mistakes_of_profiles_are_told_where_they_stand(write, tmp_path):
+    (tmp_path / "gateways").mkdir()
+    (tmp_path / "gateways" / "lab.toml").write_text("thresholds = 1\n")
+    text = (
+        NODE
+        + PEER
+        + 'profile = "open5g"\n[[peers]]\nhost = "a.example.org"\nprofile = "lab"\n'
+        + '[[peers]]\nhost = "b.example.org"\noverrides = {threshold = false}\n'
+        + '[[peers]]\nhost = "c.example.org"\nprofile = "xyzzy"\n'
+    )
+    wrong, lab, override, unknown = problems(write(text))
+    assert "peers[0].profile — 'open5g' is no gateway profile — did you mean 'open5gs'?" in wrong
+    assert "lab.toml thresholds — must be true or false, not 1" in lab
+    assert "peers[2].overrides.threshold — is no key of a gateway profile — did you mean 'thresholds'?" in override
+    assert "use one of: cisco-staros, ergw" in unknown
+    assert "gateways/xyzzy.toml beside the configuration file" in unknown
+
+
+def test_a_profile_that_cannot_be_read_is_told(write, tmp_path):
+    (tmp_path / "gateways").mkdir()
+    (tmp_path / "gateways" / "lab.toml").write_bytes(b"about = '\xff'")
+    (tmp_path / "gateways" / "gone.toml").symlink_to(tmp_path / "nowhere")
+    text = NODE + PEER + 'profile = "lab"\n[[peers]]\nhost = "a.example.org"\nprofile = "gone"\n'
+    binary, gone = problems(write(text))
+    assert "lab.toml: is not UTF-8 text" in binary
+    assert "gone.toml: cannot be read" in gone

@@ -14,6 +14,8 @@ from diameter_ocs.charging.conditions import Conditions, changes, merged
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
+from diameter_ocs.charging.gateway_limits import answer_within, final_within, rule_within
+from diameter_ocs.charging.gateway_profile import GENERIC
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
     NO_WISH,
@@ -319,6 +321,7 @@ class _Step:
 
     used_ms: when what is reported was used at the latest; before the end of a session that is closed already.
     conditions: of use from now on; those before are the session's.
+    limits: the gateway again, if it does not understand everything.
     """
 
     __slots__ = (
@@ -327,6 +330,8 @@ class _Step:
         "book",
         "claimants",
         "conditions",
+        "gateway",
+        "limits",
         "offer",
         "quotas",
         "rated_as",
@@ -347,6 +352,8 @@ class _Step:
         at_ms: int,
     ) -> None:
         self.request = request
+        self.gateway = gateway = request.gateway
+        self.limits = None if gateway is GENERIC else gateway
         self.account = account
         self.subscriber = subscriber
         self.session = session
@@ -376,7 +383,7 @@ class _Step:
             return refuse(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
         if self.offer is None:
             return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} has no tariff for {self.rated_as}")
-        if not self.offer.is_controlled:
+        if not self.offer.is_controlled and self.gateway.uncontrolled_sessions:
             return refuse(Verdict.NOT_CHARGED, UNCONTROLLED)
         if self.account.open_sessions >= self.terms.rules.max_open_sessions:
             return refuse(Verdict.TOO_MANY_SESSIONS, "the account has its maximum of open sessions")
@@ -391,7 +398,7 @@ class _Step:
         if self._is_blocked():
             self._credits(self.request.credits, may_grant=False)
             return self._close(session, Outcome(Verdict.SERVICE_DENIED, detail="account or subscriber is blocked"))
-        if self.offer is not None and not self.offer.is_controlled:
+        if self.offer is not None and not self.offer.is_controlled and self.gateway.uncontrolled_sessions:
             self._credits(self.request.credits, may_grant=False)
             return self._close(session, Outcome(Verdict.NOT_CHARGED, detail=UNCONTROLLED))
         changed = changed_service(session.rated_as, self.request.changed_to) if self.request.changed_to else ""
@@ -457,6 +464,8 @@ class _Step:
                 answers.append(self._credit_again(credit, mark))
                 continue
             answer = self._credit(credit, may_grant, mark)
+            if self.limits is not None:
+                answer = answer_within(self.limits, answer)
             if answer.granted is not None:
                 granted.add(key)
             answers.append(answer)
@@ -475,6 +484,9 @@ class _Step:
         key = (credit.rating_group, credit.service_identifiers)
         held = self.quotas[key]
         rule = self.offer.rule_for(*key) if self.offer is not None else None
+        limits = self.limits
+        if limits is not None and self.offer is not None:
+            rule = rule_within(limits, self.offer, rule)
         if credit.in_money:
             rule = money_rule(rule)
         if rule is None or self.offer is None or self._is_foreign(credit):
@@ -516,6 +528,9 @@ class _Step:
                 return replace(answer, rating_group=None, service_identifiers=())
             quota = Quota(credit.rating_group, credit.service_identifiers)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
+        limits = self.limits
+        if limits is not None and self.offer is not None:
+            rule = rule_within(limits, self.offer, rule)
         if credit.in_money:
             rule = money_rule(rule)
             if self._is_foreign(credit):
@@ -550,7 +565,8 @@ class _Step:
             return CreditOutcome(*key)
         if credit.in_money and wish == NO_WISH:
             wish = ServiceUnits(money=max(used_units(credit, UnitType.MONEY), 1))
-        if not is_unit_supported(wish, rule.unit):
+        limits = self.limits
+        if not is_unit_supported(wish, rule.unit) or (limits is not None and rule.unit not in limits.units):
             return refusal(*key, Verdict.UNIT_TYPE_UNSUPPORTED)
         if wish.currency and wish.currency != self.account.currency and rule.unit is UnitType.MONEY:
             return refusal(*key, Verdict.CURRENCY_UNKNOWN)
@@ -559,16 +575,26 @@ class _Step:
         tuning = rule.quota.tuning
         if tuning is not None and credit.reporting_reason == ReportingReason.QHT and not tuning.grants_after_holding:
             return CreditOutcome(*key)
-        was_opened, switch_ms, timed = quota.memory.is_opened, 0, rule.timed
+        was_opened, switch_ms, timed, settled = quota.memory.is_opened, 0, rule.timed, quota
         if timed is not None:
-            rule, switch_ms = priced_at(rule, timed, timed.zone_for(self.subscriber.time_zone), self.at_ms)
+            zone, is_split = timed.zone_for(self.subscriber.time_zone), self.gateway.tariff_time_change
+            rule, switch_ms = priced_at(rule, timed, zone, self.at_ms, is_split=is_split)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
+        if limits is not None:
+            is_first = self.request.request_type is RequestType.INITIAL
+            quota, answer = final_within(limits, settled, (quota, answer), rule, self.at_ms, is_first=is_first)
         if timed is not None:
             quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
         self.quotas[key] = quota
         if answer.final is not None:
             answer = self._with_final_units(answer, rule)
-        if tuning is not None and tuning.triggers is not None and answer.granted is not None and not was_opened:
+        if (
+            tuning is not None
+            and tuning.triggers is not None
+            and answer.granted is not None
+            and not was_opened
+            and self.gateway.triggers
+        ):
             extras = answer.extras or CreditExtras()
             answer = replace(answer, extras=replace(extras, triggers=tuning.triggers))
         return answer
@@ -630,7 +656,10 @@ class _Step:
         """The answer that refuses the whole session, when its groups give reason to."""
         if self._is_empty_for_all(answers):
             return Outcome(Verdict.CREDIT_LIMIT_REACHED, detail="no credit for any rating group")
-        if self.request.is_undivided and answers[0].verdict is not Verdict.SUCCESS:
+        is_undivided = self.request.is_undivided or (
+            self.gateway.single_service and len(answers) == 1 and self.request.request_type is RequestType.INITIAL
+        )
+        if is_undivided and answers[0].verdict is not Verdict.SUCCESS:
             return Outcome(answers[0].verdict, detail="the only service of the session is refused")
         return None
 
@@ -674,7 +703,7 @@ class _Step:
         request = self.request
         after = self.book.account(opened_sessions=opened_sessions)
         policy = self.offer.answers if self.offer is not None else None
-        if policy is not None and outcome.verdict is Verdict.SUCCESS:
+        if policy is not None and self.gateway.session_notices and outcome.verdict is Verdict.SUCCESS:
             told = notices(policy, request.request_type, after, self.quotas.values(), self.at_ms)
             outcome = replace(outcome, notices=told)
         raw = encode_outcome(outcome)

@@ -25,7 +25,8 @@ class RequestState(Enum):
 
     WAITING: not sent yet, or no way to the gateway. SENT: sent, no answer yet. ANSWERED: with the
     result code of the row. CCR_SEEN: the gateway sent the request it was asked for. CLOSED: the
-    session is over, nothing is left to ask. GAVE_UP: no answer after all tries.
+    session is over, nothing is left to ask. GAVE_UP: no answer after all tries, or its profile says that the
+    gateway would not do it.
     """
 
     WAITING = "waiting"

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.charging.extras import CreditExtras, SessionNotices
+from diameter_ocs.charging.gateway_profile import GENERIC, GatewayProfile
 from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.values.identity import Identity
@@ -93,6 +94,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     rated_as: the service, and after a slash its direction, whose rules hold; see Offer.part.
     changed_to: the service that an update makes of the session, such as a call that gets video; empty: not said.
     conditions: those that this request tells; the others hold as they were.
+    gateway: what the one who asks understands.
     """
 
     session_id: str
@@ -109,6 +111,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     rated_as: str = DATA
     changed_to: str = ""
     conditions: Conditions = UNKNOWN
+    gateway: GatewayProfile = GENERIC
 
 
 class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):

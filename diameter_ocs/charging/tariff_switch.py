@@ -24,18 +24,20 @@ Part = tuple[Rate, int]
 """Units of a report and what they cost."""
 
 
-def priced_at(rule: GroupRule, timed: TimedRates, zone: ZoneInfo, at_ms: int) -> tuple[GroupRule, int]:
+def priced_at(
+    rule: GroupRule, timed: TimedRates, zone: ZoneInfo, at_ms: int, *, is_split: bool = True
+) -> tuple[GroupRule, int]:
     """The rule as it holds for a grant now, and the change of price inside its validity; 0: none.
 
-    A quota does not outlive a second change. Seconds of continuous time need no split: their
-    quota ends at the change itself.
+    A quota does not outlive a second change. Seconds of continuous time need no split, and some gateways
+    cannot split (is_split False): their quota ends at the change itself, and its report costs the price before it.
     """
     policy = rule.quota
     until_ms = at_ms + policy.validity_seconds * MS_PER_SECOND
     now, first_ms = timed.rate_at(at_ms, zone), timed.next_switch(at_ms, zone, until_ms)
     if first_ms is None:
         return replace(rule, rate=now), 0
-    if rule.unit is UnitType.SECONDS:
+    if rule.unit is UnitType.SECONDS or not is_split:
         return replace(rule, rate=now, quota=replace(policy, validity_seconds=_seconds(first_ms - at_ms))), 0
     second_ms = timed.next_switch(first_ms, zone, until_ms) or until_ms
     dearer = max(now, timed.rate_at(first_ms, zone), key=price_order)

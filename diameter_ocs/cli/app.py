@@ -14,6 +14,7 @@ from diameter_ocs.cli import (
     bucket,
     decode,
     demo,
+    gateway,
     load,
     peer,
     quota,
@@ -82,6 +83,7 @@ app.add_typer(bucket.app, name="bucket", rich_help_panel=RECORDS)
 app.add_typer(subscriber.app, name="subscriber", rich_help_panel=RECORDS)
 app.add_typer(session.app, name="session", rich_help_panel=RECORDS)
 app.add_typer(peer.app, name="peer", rich_help_panel=RECORDS)
+app.add_typer(gateway.app, name="gateway", rich_help_panel=RECORDS)
 app.add_typer(quota.app, name="quota", rich_help_panel=RECORDS)
 app.command("audit", rich_help_panel=RECORDS)(audit.audit)
 app.command("decode", rich_help_panel=TOOLS)(decode.decode)

@@ -37,9 +37,10 @@ def list_peers(
         print_json(found)
         return
     out = console()
-    peers = table("Peers", "peer", "state", "address", "since", "in", "out", "watchdog", right=("in", "out"))
+    columns = ("peer", "profile", "state", "address", "since", "in", "out", "watchdog")
+    peers = table("Peers", *columns, right=("in", "out"))
     for peer in found["peers"]:
-        where = (plain(peer["host"]), peer["state"], peer["address"], when(peer["connected_since_ms"]))
+        where = (plain(peer["host"]), peer["profile"], peer["state"], peer["address"], when(peer["connected_since_ms"]))
         peers.add_row(*where, f"{peer['messages_in']:,}", f"{peer['messages_out']:,}", peer["watchdog"])
     out.print(peers)
     for refused in found["refused"]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
+from diameter_ocs.config.gateways import profile_problems
 from diameter_ocs.config.model import Config, PeerRule
 from diameter_ocs.config.problems import Path, Problem
 from diameter_ocs.server.address import Address, ip_of, overlap
@@ -13,6 +14,7 @@ def check(config: Config) -> Iterator[Problem]:
     """Every contradiction between settings that are right one by one."""
     yield from _listeners(config)
     yield from _peers(config)
+    yield from profile_problems(config)
     yield from _limits(config)
     yield from _services(config)
     yield from _files(config)

@@ -94,6 +94,10 @@ class PeerRule(Section):
     """Addresses the peer may come from."""
     connect: ConnectAddress | None = None
     """Where this node connects to the peer; when absent it waits for the peer."""
+    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)] | None = None
+    """What the peer understands: a profile such as 'open5gs'; everything of the standards when absent."""
+    overrides: dict[str, Any] | None = None
+    """Keys of the profile that are different for this peer."""
 
 
 class Store(Section):

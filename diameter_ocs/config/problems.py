@@ -115,6 +115,8 @@ def plain(value: Any) -> Any:
     """A setting as JSON and TOML know it: numbers, text, truth, lists, tables."""
     if isinstance(value, BaseModel):
         return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
@@ -129,4 +131,6 @@ def toml_value(value: Any) -> str:
         return "true" if simple else "false"
     if isinstance(simple, list):
         return "[" + ", ".join(toml_value(item) for item in simple) + "]"
+    if isinstance(simple, dict):
+        return "{" + ", ".join(f"{key} = {toml_value(item)}" for key, item in simple.items()) + "}"
     return f'"{simple}"' if isinstance(simple, str) else str(simple)

@@ -8,6 +8,7 @@ from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSessi
 from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_of
 from diameter_ocs.charging.decision import Decision, refuse
 from diameter_ocs.charging.event import Action, EventRequest, decide_event, offer_for_enquiry, tell_price
+from diameter_ocs.charging.gateway_limits import free_for_nobody
 from diameter_ocs.charging.request import Outcome, RequestType, SessionRequest
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.engine.cache import Holding
@@ -81,7 +82,9 @@ def _decide_session(request: SessionRequest, subject: Subject, terms: Terms, at_
     if holding is None and request.request_type is not RequestType.INITIAL:
         return refuse(Verdict.SESSION_UNKNOWN, "the session was never opened here, and nobody known is named")
     if holding is None and request.rated_as == EMERGENCY:
-        return refuse(Verdict.NOT_CHARGED, "an emergency call needs no account")
+        if request.gateway.uncontrolled_sessions:
+            return refuse(Verdict.NOT_CHARGED, "an emergency call needs no account")
+        return Decision(free_for_nobody(request))
     if holding is None:
         return refuse(Verdict.USER_UNKNOWN, "no subscriber has any of the Subscription-Ids")
     subscriber = holding.subscribers[subject.subscriber_id]

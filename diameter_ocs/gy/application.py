@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 from msgspec import Struct
 
+from diameter_ocs.charging.gateway_profile import GatewayProfile
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.engine.engine import Clock, Engine
 from diameter_ocs.errors import InvalidAvpLength, MessageError, RealmNotServed, TooBusy, UnableToDeliver
@@ -37,6 +38,10 @@ class Client(Protocol):
     @property
     def label(self) -> str:
         """Name for metrics, of a bounded set."""
+
+    @property
+    def gateway(self) -> GatewayProfile:
+        """What the peer understands."""
 
     def send(self, message: bytes) -> None:
         """Queue a message for the connection; a lost connection swallows it."""
@@ -83,7 +88,7 @@ class GyApplication:
             self._refuse(message, client, arrived, TooBusy("too many octets of very large requests at a time"))
             return
         try:
-            request = self.decoder.decode(message)
+            request = self.decoder.decode(message, client.gateway)
             self._check_route(request.destination_host, request.destination_realm)
         except MessageError as error:
             self._refuse(message, client, arrived, self._first_error(message, error))

@@ -16,9 +16,11 @@ from msgspec.json import encode
 
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.charging.event import Action, EventRequest
+from diameter_ocs.charging.gateway_profile import GENERIC, GatewayProfile
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits, SessionRequest
 from diameter_ocs.errors import AvpOccursTooManyTimes, InvalidAvpValue, MissingAvp, ServiceContextUnknown
 from diameter_ocs.gy.conditions import ConditionsReader
+from diameter_ocs.gy.gateways import Gateways
 from diameter_ocs.gy.services import Services
 from diameter_ocs.gy.units import with_other_units
 from diameter_ocs.rating.catalogue import DATA
@@ -132,13 +134,19 @@ class CcrDecoder:
     """Decodes CCRs of application 4.
 
     preference: kinds of identity in the order in which subscribers are looked up; kinds not named come last.
+    gateways: profiles by Origin-Host.
     """
 
     def __init__(
-        self, dictionary: Dictionary, services: Services, preference: Sequence[IdentityKind] = tuple(IdentityKind)
+        self,
+        dictionary: Dictionary,
+        services: Services,
+        preference: Sequence[IdentityKind] = tuple(IdentityKind),
+        gateways: Gateways | None = None,
     ) -> None:
         self._dictionary = dictionary
         self._services = services
+        self._gateways = Gateways() if gateways is None else gateways
         self._rank = {kind: rank for rank, kind in enumerate(dict.fromkeys((*preference, *IdentityKind)))}
         self._identities: dict[bytes, Identity | None] = {}
         self._conditions = ConditionsReader(dictionary)
@@ -195,8 +203,11 @@ class CcrDecoder:
 
     # message ---------------------------------------------------------------------------------------
 
-    def decode(self, message: bytes) -> CreditControlRequest:
-        """Raises the MessageError that the peer must be told."""
+    def decode(self, message: bytes, peer: GatewayProfile = GENERIC) -> CreditControlRequest:
+        """Raises the MessageError that the sender must be told.
+
+        peer: profile of the connection's peer, for an Origin-Host that has none, as behind a relay.
+        """
         try:
             values = self._fast(message)
             names = self._names(values)
@@ -206,7 +217,7 @@ class CcrDecoder:
             names = list(_strict_names(strict))
         if len(names) > 1:
             names.sort(key=self._by_preference)
-        return self._request(values, tuple(names))
+        return self._request(values, tuple(names), peer)
 
     def _fast(self, message: bytes) -> Values:
         if message[HEADER_OCTETS : HEADER_OCTETS + 4] != SESSION_ID_CODE:
@@ -227,7 +238,7 @@ class CcrDecoder:
                 self._good_information[information] = self._conditions.read(information)
         return values
 
-    def _request(self, values: Values, identities: tuple[Identity, ...]) -> CreditControlRequest:
+    def _request(self, values: Values, identities: tuple[Identity, ...], peer: GatewayProfile) -> CreditControlRequest:
         (
             session_id, subscriptions, _, _,
             origin_host, origin_realm, realm, host, context, _,
@@ -299,6 +310,7 @@ class CcrDecoder:
             rated_as,
             changed_to,
             self._told(values[self._slots.information], equipment),
+            self._gateways[origin_host] or peer,
         )
         return CreditControlRequest(
             session_id,

@@ -88,7 +88,9 @@ class CcaEncoder:
             parts.append(_command_level(outcome.credits[0]))
             parts.append(behind)
         else:
-            parts += map(encode_credit, outcome.credits)
+            session = request.session
+            is_coded = session is None or session.gateway.success_code_in_groups
+            parts += map(encode_credit if is_coded else _encode_bare_credit, outcome.credits)
             parts.append(behind)
             parts.append(_failed(request, outcome))
         parts.extend(request.proxy_infos)
@@ -97,7 +99,12 @@ class CcaEncoder:
         return code, (_HEADER(0x01000000 | len(body) + 20, flags << 24 | 272, 4, 0, 0)[:12] + message[12:20] + body)
 
 
-def encode_credit(credit: CreditOutcome) -> bytes:
+def _encode_bare_credit(credit: CreditOutcome) -> bytes:
+    """The same for gateways that want no Result-Code beside a grant: it then holds what the command says."""
+    return encode_credit(credit, b"")
+
+
+def encode_credit(credit: CreditOutcome, success: bytes = _SUCCESS) -> bytes:
     """One Multiple-Services-Credit-Control (RFC 8506 §8.16, TS 32.299 §7.2) with the ids that were asked for."""
     parts = []
     if credit.granted is not None:
@@ -108,7 +115,7 @@ def encode_credit(credit: CreditOutcome) -> bytes:
     if credit.validity_seconds is not None:
         parts.append(_U32(448, M | 12, credit.validity_seconds))
     if credit.verdict is Verdict.SUCCESS:
-        parts.append(_SUCCESS)
+        parts.append(success)
     else:
         parts.append(_U32(268, M | 12, RESULT_CODE_OF_VERDICT[credit.verdict]))
     if credit.granted is not None or credit.final is not None:

@@ -59,6 +59,11 @@ def admit(rules: tuple[PeerRule, ...], origin_host: str, origin_realm: str, addr
     return NotAdmitted(_near_miss(max(matching, key=_closeness), origin_realm, address))
 
 
+def rule_naming(rules: tuple[PeerRule, ...], origin_host: str) -> PeerRule | None:
+    """The rule that names a host most closely, wherever it connects from; None when no rule does."""
+    return max((rule for rule in rules if _host_matches(rule, origin_host)), key=_closeness, default=None)
+
+
 def _host_matches(rule: PeerRule, origin_host: str) -> bool:
     pattern, host = rule.host.lower(), origin_host.lower()
     return host.endswith(pattern[1:]) if rule.is_pattern else host == pattern

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 import structlog
 from msgspec import Struct
 
+from diameter_ocs.charging.gateway_profile import GENERIC, GatewayProfile
 from diameter_ocs.errors import FramingLost
 from diameter_ocs.peer.events import Side
 from diameter_ocs.peer.messages import Command, hop_by_hop_of, stamped
@@ -42,11 +43,12 @@ OnAnswer = Callable[[bytes | None], None]
 
 
 class Client(Protocol):
-    """Who sent a request, and the way back to him. label: bounded, for metrics."""
+    """Who sent a request, and the way back to him. label: bounded, for metrics. gateway: what he understands."""
 
     origin_host: str
     origin_realm: str
     label: str
+    gateway: GatewayProfile
 
     def send(self, message: bytes) -> None:
         """Queue an answer; a client that is gone meanwhile gets nothing, and nothing is raised."""
@@ -98,6 +100,7 @@ class Connection(asyncio.Protocol):
         self.origin_host = ""
         self.origin_realm = ""
         self.label = UNKNOWN
+        self.gateway = GENERIC
         self.local_ip = ""
         self.remote_ip = ""
         self.remote_port = 0

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from diameter_ocs.charging.gateway_profile import GatewayProfile
 from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Session
 from diameter_ocs.gy.server_requests import encode_request, result_of, sent_again, without_mark
@@ -32,6 +33,9 @@ class Routes(Protocol):
 
     def routes_to(self, host: str, realm: str) -> Sequence[Line]:
         """Open connections to that host, best first; none when it cannot be reached."""
+
+    def gateway_of(self, host: str, realm: str) -> GatewayProfile:
+        """What that host understands."""
 
     def next_end_to_end(self) -> int: ...
 
@@ -75,6 +79,9 @@ class Courier:
 
     def can_reach(self, host: str, realm: str) -> bool:
         return bool(self._routes.routes_to(host, realm))
+
+    def gateway_of(self, session: Session) -> GatewayProfile:
+        return self._routes.gateway_of(session.origin_host, session.origin_realm)
 
     async def deliver(
         self, request: GatewayRequest, session: Session, on_sent: Callable[[int], None], is_moot: Callable[[], bool]

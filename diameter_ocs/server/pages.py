@@ -85,6 +85,7 @@ class PeerPage(Page):
     applications: list[int]
     product_name: str
     rule: str
+    profile: str
     detail: str
 
 

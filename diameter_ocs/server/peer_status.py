@@ -19,7 +19,8 @@ DIRECTIONS = {Side.INITIATOR: "dialled", Side.RESPONDER: "accepted"}
 class PeerStatus(Struct, frozen=True, kw_only=True):
     """One peer as an operator sees it. Times in milliseconds since 1970 UTC, None when there is no connection.
 
-    direction: 'accepted', 'dialled' or ''. rule: host of the rule that admits it. detail: why it is closed.
+    direction: 'accepted', 'dialled' or ''. rule: host of the rule that admits it. profile: what it is known to
+    understand, see charging.gateway_profile. detail: why it is closed.
     """
 
     host: str
@@ -35,6 +36,7 @@ class PeerStatus(Struct, frozen=True, kw_only=True):
     applications: tuple[int, ...]
     product_name: str
     rule: str
+    profile: str
     detail: str
 
 

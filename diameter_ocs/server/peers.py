@@ -12,7 +12,9 @@ from typing import Any, Protocol
 import structlog
 from msgspec import Struct
 
+from diameter_ocs.charging.gateway_profile import GENERIC, GatewayProfile
 from diameter_ocs.errors import MessageError, UnableToComply
+from diameter_ocs.gy.gateways import Gateways
 from diameter_ocs.peer import actions as do
 from diameter_ocs.peer import events as ev
 from diameter_ocs.peer import messages
@@ -107,6 +109,7 @@ class PeerTable:
         *,
         node: Node,
         rules: tuple[PeerRule, ...],
+        gateways: Gateways,
         timing: Timing,
         limits: Limits,
         max_connections: int,
@@ -127,6 +130,7 @@ class PeerTable:
         self.on_opened: Callable[[str], None] | None = None
         self.on_restarted: Callable[[str, int], None] | None = None
         self._rules = rules
+        self._gateways = gateways
         self._timing = timing
         self._limits = limits
         self._max_connections = max_connections
@@ -201,6 +205,13 @@ class PeerTable:
                     found.append((not connection.steady, rank, entry.label, connection))
         return [connection for *_, connection in sorted(found, key=lambda each: each[:3])]
 
+    def gateway_of(self, host: str, realm: str) -> GatewayProfile:
+        """What a gateway understands: by its own name, else by that of the peer on the way to it."""
+        own = self._gateways[host]
+        if own is not None:
+            return own
+        return next((connection.gateway for connection in self.routes_to(host, realm)), GENERIC)
+
     def next_end_to_end(self) -> int:
         """A new End-to-End Identifier (RFC 6733 §3)."""
         self._end_to_end = (self._end_to_end + 1) & 0xFFFFFFFF
@@ -227,6 +238,7 @@ class PeerTable:
             applications=tuple(sorted(remote.applications)),
             product_name=remote.product_name[:MAX_SHOWN_NAME],
             rule=entry.rule.host,
+            profile=(self._gateways[remote.origin_host] or GENERIC).name,
             detail=entry.detail,
         )
 
@@ -535,6 +547,7 @@ class PeerTable:
         assert remote is not None
         connection.origin_host, connection.origin_realm = remote.origin_host, remote.origin_realm
         connection.label = entry.label
+        connection.gateway = self._gateways[remote.origin_host] or GENERIC
         entry.realm, entry.detail = remote.origin_realm, ""
         if len(self.realms) < MAX_REALMS:
             self.realms.add(remote.origin_realm.lower())
@@ -545,6 +558,7 @@ class PeerTable:
             address=connection.address,
             direction=DIRECTIONS[action.side],
             product=remote.product_name[:MAX_SHOWN_NAME],
+            profile=connection.gateway.name,
         )
         if self.on_opened:
             self.on_opened(remote.origin_host)

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AbortSession
+from diameter_ocs.charging.gateway_profile import GatewayProfile
 from diameter_ocs.charging.outbox import STOPPING, GatewayRequest, RequestKind, RequestState
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.charging.session import Session, SessionStatus
@@ -251,6 +252,9 @@ class Reauthorizer:
         kind = RequestKind.REAUTHORIZE
         if any(row.kind is RequestKind.ABORT for row in rows):
             kind, rows = RequestKind.ABORT, [row for row in rows if row.kind is RequestKind.ABORT]
+            if not self._gateway_of(session).aborts:
+                self._leave(session, rows)
+                return
         watch = self.awaited[session.session_id] = Watch(kind, rows)
         try:
             answered = [row for row in rows if row.state is RequestState.ANSWERED]
@@ -265,6 +269,15 @@ class Reauthorizer:
             if watch.until is None:
                 self._forget(session.session_id, watch)
 
+    def _gateway_of(self, session: Session) -> GatewayProfile:
+        assert self._courier is not None
+        return self._courier.gateway_of(session)
+
+    def _leave(self, session: Session, rows: Sequence[GatewayRequest]) -> None:
+        """An abort that would do nothing: a blocked session is refused when its gateway asks again."""
+        log.warning("gateway does not end sessions on request", host=session.origin_host)
+        self._finish(rows, RequestState.GAVE_UP)
+
     async def _ask(self, session: Session, rows: Sequence[GatewayRequest], watch: Watch) -> Report:
         assert self._courier is not None
 
@@ -272,7 +285,10 @@ class Reauthorizer:
             watch.rows = [replace(row, state=RequestState.SENT, tries=row.tries + tries) for row in rows]
             self._note(watch.rows)
 
-        report = await self._courier.deliver(_united(rows), session, sent, watch.seen.is_set)
+        request = _united(rows)
+        if self._gateway_of(session).reauthorisation != "group":
+            request = replace(request, rating_group=None, service_identifier=None)
+        report = await self._courier.deliver(request, session, sent, watch.seen.is_set)
         if report.fate is Fate.ANSWERED:
             for row in rows:
                 self._count(row.kind, str(report.code))
@@ -296,6 +312,8 @@ class Reauthorizer:
             await self._see_it_end(session, rows, watch)
         else:
             self._finish(rows, RequestState.ANSWERED)
+            if self._gateway_of(session).reauthorisation == "ignored":
+                return
             watch.rows = rows
             watch.until = self._now() + self._patience.guard_seconds
 

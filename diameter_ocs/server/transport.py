@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from msgspec import Struct
 
+from diameter_ocs.gy.gateways import Gateways
 from diameter_ocs.peer.admission import PeerRule
 from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.peer.machine import Timing
@@ -30,7 +31,7 @@ class TransportSettings(Struct, frozen=True, kw_only=True):
     """Everything the Diameter port can be told. Times in seconds.
 
     listen: 'host:port' or '[v6-address]:port', port 0 for any free one. drain_seconds: how long
-    running CCRs may take when the server stops.
+    running CCRs may take when the server stops. gateways: profiles of the peers; None: all are generic.
     """
 
     origin_host: str
@@ -42,6 +43,7 @@ class TransportSettings(Struct, frozen=True, kw_only=True):
     applications: frozenset[int] = frozenset({CREDIT_CONTROL})
     listen: tuple[str, ...] = ("127.0.0.1:3868",)
     rules: tuple[PeerRule, ...] = ()
+    gateways: Gateways | None = None
     watchdog_seconds: float = 30.0
     connect_seconds: float = 5.0
     cer_timeout_seconds: float = 10.0
@@ -84,6 +86,7 @@ class DiameterServer:
         self.peers = PeerTable(
             node=_node(settings),
             rules=settings.rules,
+            gateways=Gateways(settings.rules) if settings.gateways is None else settings.gateways,
             timing=_timing(settings),
             limits=_limits(settings),
             max_connections=settings.max_connections,

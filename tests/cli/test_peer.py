@@ -1,6 +1,7 @@
 """`ocs peer` beside a running node."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -23,7 +24,7 @@ async def test_list_shows_peers_and_how_to_admit_refused_ones(ocs, node):
         await stranger.connect(*node.transport.addresses[0])
         await stranger.introduce()
         shown = (await call(ocs, node, "peer", "list")).stdout
-    assert PGW_HOST in shown
+    assert re.search(rf"{PGW_HOST} +generic +r-open", shown)
     assert f'[[peers]]\nhost = "{GATEWAY.origin_host}"' in shown
 
 

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AbortSession
+from diameter_ocs.charging.gateway_profile import GENERIC
 from diameter_ocs.charging.outbox import GatewayRequest, RequestKind, RequestState
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.errors import StoreUnavailable
@@ -42,6 +43,10 @@ class ScriptedCourier:
         self.reachable = True
         self.gate = asyncio.Event()
         self.gate.set()
+        self.gateway = GENERIC
+
+    def gateway_of(self, session):
+        return self.gateway
 
     def can_reach(self, host, realm):
         return self.reachable
@@ -130,6 +135,30 @@ async def test_an_abort_goes_before_a_re_authorisation_of_the_same_session():
         await bench.put(rar("2-0"), asr("2-1"))
         await bench.reach((RequestState.ANSWERED, 5005), (RequestState.ANSWERED, 5005))
     assert [each.kind for each in bench.courier.delivered] == [RequestKind.ABORT, RequestKind.REAUTHORIZE]
+
+
+async def test_a_gateway_that_does_not_end_sessions_is_not_asked_to():
+    """The abort is given up at once, the re-authorisation behind it goes out."""
+    bench = Bench()
+    bench.courier.gateway = replace(GENERIC, aborts=False)
+    async with bench.running():
+        await bench.put(asr("2-0"), rar("2-1"))
+        await bench.reach((RequestState.GAVE_UP, 0), (RequestState.ANSWERED, 2002))
+    assert [each.kind for each in bench.courier.delivered] == [RequestKind.REAUTHORIZE]
+    assert bench.asks.results["abort", "gave_up"] == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "is_awaited"), [("group", 10, True), ("session", None, True), ("ignored", None, False)]
+)
+async def test_what_a_re_authorisation_names_and_whether_it_is_awaited(mode, group, is_awaited):
+    bench = Bench(Report(Fate.ANSWERED, 1, 2001, **OWN))
+    bench.courier.gateway = replace(GENERIC, reauthorisation=mode)
+    async with bench.running():
+        await bench.put(rar(rating_group=10))
+        await bench.reach((RequestState.ANSWERED, 2001))
+        assert ("s" in bench.asks.awaited) is is_awaited
+    assert [each.rating_group for each in bench.courier.delivered] == [group]
 
 
 async def test_what_comes_during_a_delivery_is_delivered_after_it():

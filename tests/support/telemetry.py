@@ -47,6 +47,7 @@ def peer(host: str = "pgw01.example.org", **facts: object) -> PeerStatus:
         "applications": (4,),
         "product_name": "pgw",
         "rule": "*.example.org",
+        "profile": "generic",
         "detail": "",
     }
     return PeerStatus(**(seen | facts))
