@@ -1,5 +1,6 @@
 """Bands of time: what a person says who looks at clock and calendar, also while clocks are put forward or back."""
 
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.rating.time_bands import TimeBand
+from tests.support.cli import ROOT
 from tests.support.wall_clock import DAYS, HOLIDAYS, MINUTE_MS, ZONES, Band, clock_changes
 from tests.support.wall_clock import first_of as reference
 
@@ -121,6 +123,30 @@ def test_a_leap_day_is_eight_years_away_at_most():
         TEXT + "[calendars.leap]\nyearly = ['02-29']\n[bands.leap]\ndays = ['leap']", "x"
     ).bands.values()
     assert band.next_change(4_107_628_800_000, ZoneInfo("UTC")) == 4_233_686_400_000  # 2100-03-01, 2104-02-29
+
+
+def test_a_band_of_one_day_far_ahead():
+    text = "[calendars.jubilee]\ndates = ['2040-05-05']\n[bands.jubilee]\ndays = ['jubilee']\nexcept = ['sun']"
+    (band,) = parse_catalogue(TEXT + text, "x").bands.values()
+    at_ms = 2_220_000_000_000  # 7 May 2040
+    assert not band.holds(at_ms, BERLIN)
+    assert band.holds(at_ms - 2 * 24 * 60 * MINUTE_MS, BERLIN)
+
+
+def test_the_examples_of_the_documentation():
+    page = (ROOT / "docs" / "catalogue.md").read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (bands,) = [block for block in blocks if "[bands.night]" in block]
+    (prices,) = [block for block in blocks if block.startswith("prices = ")]
+    text = TEXT.replace('price = "0.03"\nper = "1 MB"\n', prices) + bands.replace(
+        "[calendars.holidays]", "[calendars.more]"
+    )
+    catalogue = parse_catalogue(text, "catalogue.md")
+    assert list(catalogue.bands) == ["night", "free_days", "office"]
+    assert catalogue.offers["shop"].rule_for(10, ()).timed.bands == (
+        catalogue.bands["free_days"],
+        catalogue.bands["night"],
+    )
 
 
 def test_days_of_a_calendar_that_are_over_never_come_again():
