@@ -32,6 +32,7 @@ from diameter_ocs.server.courier import Courier, Persistence
 from diameter_ocs.server.http import HttpServer, NodeFacts, Readiness, create_app
 from diameter_ocs.server.peer_status import PeerStatus
 from diameter_ocs.server.reauthorizer import Patience, Reauthorizer
+from diameter_ocs.server.restarts import Restarts
 from diameter_ocs.server.sweeper import Sweeper
 from diameter_ocs.server.transport import DiameterServer, TransportSettings
 from diameter_ocs.storage import Store, open_store
@@ -131,6 +132,8 @@ class Ocs:
         self.application = self._application()
         self.sweeper = self._sweeper()
         self.reauthorizer = self._reauthorizer()
+        self.restarts = Restarts(self.clock.at_ms, self.reauthorizer.peer_restarted)
+        self.application.on_origin_state = self.restarts.heard
         self.readiness = Readiness(
             {"store": self._store_problem, "engine": self._engine_problem, "diameter": self._listen_problem},
             self.clock.now,
@@ -236,7 +239,7 @@ class Ocs:
             settings, self.application, drain=self.application.drain, observer=self.telemetry.peer_observer
         )
         transport.peers.on_opened = self.reauthorizer.peer_opened
-        transport.peers.on_restarted = self.reauthorizer.peer_restarted
+        transport.peers.on_origin_state = self.restarts.heard
         own = {realm.lower() for realm in (node.origin_realm, *node.served_realms)}
         self.application.served_realms = ServedRealms(own, transport.peers.realms if node.serve_peer_realms else ())
         return transport

@@ -4,7 +4,7 @@ Every request gets exactly one answer or, when its time is over, none: late answ
 """
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Protocol
 
 import structlog
@@ -55,7 +55,10 @@ class GySettings(Struct, frozen=True):
 
 
 class GyApplication:
-    """Answers the CCRs of all peers. served_realms: lower case, may grow while running."""
+    """Answers the CCRs of all peers. served_realms: lower case, may grow while running.
+
+    on_origin_state: told Origin-Host and Origin-State-Id of every CCR that has one, before it is decided.
+    """
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class GyApplication:
         self.settings = settings or GySettings()
         self.meter: Meter = meter or Unmetered()
         self.served_realms = served_realms
+        self.on_origin_state: Callable[[str, int], None] | None = None
         self._hosts = {node.origin_host.lower(), *(host.lower() for host in self.settings.cluster_hosts)}
         self.encoder = CcaEncoder(node.origin_host, node.origin_realm, has_alternatives=len(self._hosts) > 1)
         self.pending = 0
@@ -101,6 +105,8 @@ class GyApplication:
         pending = Pending(self, message, request, client, arrived, deadline)
         command = request.session or request.event
         assert command is not None
+        if request.origin_state and self.on_origin_state is not None:
+            self.on_origin_state(command.origin_host, request.origin_state)
         self.pending += 1
         self.engine.submit(command, pending.finish, deadline)
 

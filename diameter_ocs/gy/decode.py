@@ -87,6 +87,7 @@ COMMAND_NUMBERS = (
     "CC-Request-Type",
     "CC-Request-Number",
     "Service-Identifier",
+    "Origin-State-Id",
 )
 COMMAND_ENUMERATIONS = ("Termination-Cause", "Requested-Action")
 COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id", "User-Equipment-Info")
@@ -103,6 +104,7 @@ class CreditControlRequest(Struct, frozen=True, gc=False):
     session: None for an EVENT_REQUEST, which has `event`. session_id_avp, proxy_infos, sub_session: AVPs as received.
     is_command_level: units stood outside of any Multiple-Services-Credit-Control, and so will the answer's.
     strange_units: by index of the credit, the AVP of a unit type that may have no price here.
+    origin_state: Origin-State-Id; 0: none.
     """
 
     session_id_avp: bytes
@@ -116,6 +118,7 @@ class CreditControlRequest(Struct, frozen=True, gc=False):
     is_command_level: bool = False
     strange_units: Mapping[int, bytes] = NO_UNITS
     event: EventRequest | None = None
+    origin_state: int = 0
 
 
 class _Slots(Struct, frozen=True):
@@ -242,7 +245,7 @@ class CcrDecoder:
         (
             session_id, subscriptions, _, _,
             origin_host, origin_realm, realm, host, context, _,
-            application, request_type, number, service_id, cause, action,
+            application, request_type, number, service_id, state, cause, action,
             proxy_infos, sub_session, _, equipment,
             msccs, command_rsu, command_usu,
         ) = self._slots.take(values)  # fmt: skip
@@ -290,6 +293,7 @@ class CcrDecoder:
                 msccs is None,
                 strange or NO_UNITS,
                 event,
+                state or 0,
             )
         is_command_level = msccs is None and bool(asked)
         changed_to = ""
@@ -323,6 +327,8 @@ class CcrDecoder:
             sub_session or b"",
             is_command_level,
             strange or NO_UNITS,
+            None,
+            state or 0,
         )
 
     def _rated_as(self, context: str, information: Any, is_first: bool) -> str:

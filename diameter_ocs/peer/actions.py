@@ -95,13 +95,6 @@ class Closed(Action, frozen=True):
     orderly: bool = False
 
 
-class OriginStateRose(Action, frozen=True):
-    """The peer restarted and lost its sessions (RFC 6733 §8.16): its Origin-State-Id grew."""
-
-    previous: int
-    current: int
-
-
 class FailOver(Action, frozen=True):
     """RFC 3539: requests of ours that are unanswered should go another way."""
 

@@ -59,7 +59,7 @@ class Peer(Struct, frozen=True, kw_only=True):
     dials: this node opens the connection too, and again Tc after it was lost. retires: no further
     attempt, because the peer asked for it or we stopped. timer: deadline of the state, monotonic
     seconds. remote: what the peer said in its CER or CEA. waiting: the same of an accepted
-    connection whose CEA waits for the election. origin_state_id: the last one that was not 0.
+    connection whose CEA waits for the election.
     """
 
     local_host: str
@@ -73,7 +73,6 @@ class Peer(Struct, frozen=True, kw_only=True):
     watchdog: Watchdog = Watchdog()
     remote: Capabilities | None = None
     waiting: Capabilities | None = None
-    origin_state_id: int = 0
 
 
 class Moment(Struct, frozen=True):
@@ -393,7 +392,6 @@ def _answer_waiting(peer: Peer, moment: Moment) -> Step:
 def _opened(peer: Peer, side: Side, remote: Capabilities, moment: Moment) -> Step:
     accepted = side is Side.RESPONDER
     watchdog, effects = tw.connection_up(peer.watchdog, moment.now, moment.tw, accepted=accepted)
-    known, current = peer.origin_state_id, remote.origin_state_id
     opened = replace(
         peer,
         state=State.R_OPEN if accepted else State.I_OPEN,
@@ -402,10 +400,8 @@ def _opened(peer: Peer, side: Side, remote: Capabilities, moment: Moment) -> Ste
         watchdog=watchdog,
         remote=remote,
         waiting=None,
-        origin_state_id=current or known,
     )
-    rose = (do.OriginStateRose(known, current),) if 0 < known < current else ()
-    return opened, (do.Opened(side), *rose, *_effects(effects, side))
+    return opened, (do.Opened(side), *_effects(effects, side))
 
 
 def _heard(peer: Peer, moment: Moment) -> Step:

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from diameter_ocs.errors import MessageError
 from diameter_ocs.peer.answers import answer, origin
-from diameter_ocs.peer.avps import AvpCode, address, octets, text, unsigned32
+from diameter_ocs.peer.avps import AvpCode, address, octets, readable_avps, text, unsigned32
 from diameter_ocs.peer.capabilities import RELAY, Capabilities
 from diameter_ocs.peer.events import CeaReceived, DisconnectCause
 from diameter_ocs.peer.node import VENDOR_3GPP, Node
@@ -122,6 +122,13 @@ def cea_received(message: bytes, dictionary: Dictionary) -> CeaReceived:
 def disconnect_cause_of(message: Message) -> int:
     """Disconnect-Cause of a DPR."""
     return _number(message, "Disconnect-Cause")
+
+
+def origin_state_of(message: bytes) -> int:
+    """Origin-State-Id of a DWR or DWA; 0 when it has none that can be read."""
+    found = (avp.data for avp in readable_avps(message) if avp.code == AvpCode.ORIGIN_STATE_ID and not avp.vendor)
+    data = next(found, b"")
+    return int.from_bytes(data, "big") if len(data) == 4 else 0
 
 
 _APPLICATION_IDS = ("Auth-Application-Id", "Acct-Application-Id")

@@ -100,8 +100,8 @@ class PeerTable:
     """realms: lower-case Origin-Realms of admitted peers, a live set. refused: the last peers not let in.
 
     draining: CCRs are refused with 3004, because the server is about to disconnect. on_opened: told the Origin-Host
-    of a peer that is open. on_restarted: told the Origin-Host of a peer that lost its sessions (RFC 6733 §8.16), and
-    when that was noticed, milliseconds since 1970 UTC.
+    of a peer that is open. on_origin_state: told an Origin-Host and the Origin-State-Id in its CER, CEA, DWR or DWA, 0
+    for none.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class PeerTable:
         self.draining = False
         self.on_idle: Callable[[], None] | None = None
         self.on_opened: Callable[[str], None] | None = None
-        self.on_restarted: Callable[[str, int], None] | None = None
+        self.on_origin_state: Callable[[str, int], None] | None = None
         self._rules = rules
         self._gateways = gateways
         self._timing = timing
@@ -512,9 +512,20 @@ class PeerTable:
     def _ask(self, entry: PeerEntry, side: Side, request: bytes, answered: ev.Event) -> None:
         """Any answer, even an error, shows that the peer lives or parts."""
         connection = entry.connections[side]
-        connection.request(request, lambda answer: None if answer is None else self._step(entry, answered))
+        connection.request(request, lambda answer: self._answered(entry, answered, answer))
+
+    def _answered(self, entry: PeerEntry, event: ev.Event, answer: bytes | None) -> None:
+        if answer is not None:
+            self._tell_origin_state(entry, messages.origin_state_of(answer))
+            self._step(entry, event)
+
+    def _tell_origin_state(self, entry: PeerEntry, state: int) -> None:
+        remote = entry.peer.remote
+        if self.on_origin_state and remote is not None:
+            self.on_origin_state(remote.origin_host, state)
 
     def _send_dwa(self, entry: PeerEntry, action: do.SendDwa, cause: _Cause) -> None:
+        self._tell_origin_state(entry, messages.origin_state_of(cause.message))
         entry.connections[action.side].send_now(messages.dwa(cause.message, self.node), Command.DEVICE_WATCHDOG)
 
     def _send_dpa(self, entry: PeerEntry, action: do.SendDpa, cause: _Cause) -> None:
@@ -562,17 +573,12 @@ class PeerTable:
         )
         if self.on_opened:
             self.on_opened(remote.origin_host)
+        self._tell_origin_state(entry, remote.origin_state_id)
 
     def _closed(self, entry: PeerEntry, action: do.Closed, _: _Cause) -> None:
         entry.detail = action.text
         tell = log.info if action.orderly else log.warning
         tell("peer closed", peer=entry.peer.remote_host, cause=action.text)
-
-    def _origin_state_rose(self, entry: PeerEntry, action: do.OriginStateRose, _: _Cause) -> None:
-        host = entry.peer.remote_host
-        log.warning("peer restarted", peer=host, previous_state=action.previous, current_state=action.current)
-        if self.on_restarted:
-            self.on_restarted(host, self._timers.at_ms())
 
     def _failed_over(self, entry: PeerEntry, _: do.FailOver, __: _Cause) -> None:
         if entry.peer.state in OPEN:
@@ -616,7 +622,6 @@ _PERFORM: Mapping[type[do.Action], Callable[[PeerTable, PeerEntry, Any, _Cause],
     do.Disconnect: PeerTable._disconnect,
     do.Opened: PeerTable._opened,
     do.Closed: PeerTable._closed,
-    do.OriginStateRose: PeerTable._origin_state_rose,
     do.FailOver: PeerTable._failed_over,
     do.FailBack: PeerTable._failed_back,
 }

@@ -106,6 +106,8 @@ class Reauthorizer:
         self._out_of_reach: dict[str, tuple[str, str]] = {}
         """Session-Id -> host and realm of a gateway that has to come back first."""
         self._cleanups: set[asyncio.Task[None]] = set()
+        self._restarted: dict[str, int] = {}
+        """Host -> its latest restart, while its sessions are being closed."""
         self._is_failing = False
         self.awaited: dict[str, Watch] = {}
         self.waiting = 0
@@ -134,10 +136,13 @@ class Reauthorizer:
         self._look_soon()
 
     def peer_restarted(self, host: str, at_ms: int) -> None:
-        """Transport: a gateway lost its sessions: its Origin-State-Id rose (RFC 6733 §8.16)."""
-        task = asyncio.create_task(self._close_sessions_of(host, at_ms), name=f"sessions of {host}")
-        self._cleanups.add(task)
-        task.add_done_callback(self._cleanups.discard)
+        """Restarts: a gateway lost its sessions. One search at a time for each host, however often it restarts."""
+        is_searching = host in self._restarted
+        self._restarted[host] = at_ms
+        if not is_searching:
+            task = asyncio.create_task(self._clean_up(host), name=f"sessions of {host}")
+            self._cleanups.add(task)
+            task.add_done_callback(self._cleanups.discard)
 
     # life ----------------------------------------------------------------------------------------
 
@@ -360,6 +365,15 @@ class Reauthorizer:
 
     # restarts of gateways ------------------------------------------------------------------------
 
+    async def _clean_up(self, host: str) -> None:
+        try:
+            done_ms = None
+            while (at_ms := self._restarted[host]) != done_ms:
+                await self._close_sessions_of(host, at_ms)
+                done_ms = at_ms
+        finally:
+            del self._restarted[host]
+
     async def _close_sessions_of(self, host: str, at_ms: int) -> None:
         """Every open session of that host that was not heard of since; what cannot be closed is left to supervision."""
         closed, after = 0, ""
@@ -371,7 +385,8 @@ class Reauthorizer:
                 after = page[-1].session_id
         except StoreError as error:
             log.error("sessions of a restarted peer stay open until supervision ends", peer=host, error=str(error))
-        log.warning("sessions of a restarted peer closed", peer=host, closed=closed)
+        if closed:
+            log.warning("sessions of a restarted peer closed", peer=host, closed=closed)
 
 
 class _Reach:

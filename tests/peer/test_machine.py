@@ -180,21 +180,6 @@ def test_a_peer_that_only_connects_to_us_is_never_dialled() -> None:
     assert next_deadline(lost) is None
 
 
-@pytest.mark.parametrize(
-    ("known", "current", "rose"), [(0, 7, False), (7, 0, False), (7, 7, False), (7, 8, True), (8, 7, False)]
-)
-def test_a_rise_of_origin_state_id_is_told(known: int, current: int, rose: bool) -> None:
-    peer, actions = step(a_peer(origin_state_id=known), ev.ConnCer(capabilities(origin_state_id=current)), NOW)
-    assert (do.OriginStateRose(known, current) in actions) is rose
-    assert peer.origin_state_id == (current or known)
-
-
-def test_origin_state_id_survives_the_connection() -> None:
-    opened, _ = step(a_peer(), ev.ConnCer(capabilities(origin_state_id=7)), NOW)
-    lost, _ = step(opened, ev.PeerDisc(R_), NOW)
-    assert do.OriginStateRose(7, 9) in step(lost, ev.ConnCer(capabilities(origin_state_id=9)), NOW)[1]
-
-
 def test_a_second_cer_is_answered_5012_and_the_connection_stays() -> None:
     peer, actions = step(a_peer(State.R_OPEN), ev.CerReceived(R_), NOW)
     assert peer.state is State.R_OPEN

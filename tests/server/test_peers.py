@@ -151,17 +151,17 @@ async def test_a_crashed_peer_gets_back_in_once_its_old_socket_is_gone() -> None
             assert code_of(await again.ask(again.ccr())) == 2001
 
 
-async def test_who_asks_for_it_is_told_of_a_peer_that_opens_and_of_one_that_lost_its_sessions() -> None:
-    opened, restarted = [], []
+async def test_who_asks_for_it_is_told_of_a_peer_that_opens_and_of_its_state() -> None:
+    opened, told = [], []
     async with diameter_port() as port:
         port.peers.on_opened = opened.append
-        port.peers.on_restarted = lambda host, at_ms: restarted.append((host, at_ms > 0))
-        for state in (0, 10, 0, 10, 11, 9):
+        port.peers.on_origin_state = lambda host, state: told.append((host, state))
+        for state in (0, 10):
             connection = await port.open_peer(replace(GATEWAY, origin_state_id=state))
             await connection.close()
             await port.until_state("closed")
-    assert opened == [GATEWAY.origin_host] * 6
-    assert restarted == [(GATEWAY.origin_host, True)]
+    assert opened == [GATEWAY.origin_host] * 2
+    assert told == [(GATEWAY.origin_host, 0), (GATEWAY.origin_host, 10)]
 
 
 async def test_routes_to_a_gateway_are_its_own_connection_then_those_of_its_realm_then_relays() -> None:
@@ -182,17 +182,6 @@ async def test_routes_to_a_gateway_are_its_own_connection_then_those_of_its_real
             assert names == ["dra.epc.example.org"]
 
 
-async def test_a_rise_of_origin_state_id_is_logged() -> None:
-    async with diameter_port() as port:
-        before = await port.open_peer(replace(GATEWAY, origin_state_id=10))
-        await before.close()
-        await port.until_state("closed")
-        with capture_logs() as logs:
-            after = await port.open_peer(replace(GATEWAY, origin_state_id=11))
-        assert next(entry for entry in logs if entry["event"] == "peer restarted")["previous_state"] == 10
-        await after.close()
-
-
 # Watchdog -------------------------------------------------------------------------------------
 
 
@@ -204,6 +193,20 @@ async def test_a_dwr_is_answered_with_our_origin_state_id() -> None:
         state = dwa.first("Origin-State-Id")
         assert state
         assert state.value == 7
+
+
+async def test_the_state_of_a_peer_is_read_in_its_watchdogs() -> None:
+    """A gateway may restart behind a connection that something in front of it keeps."""
+    told = []
+    async with diameter_port() as port, await port.open_peer(replace(GATEWAY, origin_state_id=10)) as gateway:
+        port.peers.on_origin_state = lambda host, state: told.append((host, state))
+        gateway.node = replace(GATEWAY, origin_state_id=11)
+        await gateway.ask(gateway.dwr())
+        gateway.node = replace(GATEWAY, origin_state_id=12)
+        port.timers.advance(30)
+        await gateway.answer_next(Command.DEVICE_WATCHDOG)
+        await port.until(lambda: len(told) == 2)
+    assert told == [(GATEWAY.origin_host, 11), (GATEWAY.origin_host, 12)]
 
 
 async def test_a_silent_peer_is_asked_and_stays_when_it_answers() -> None:

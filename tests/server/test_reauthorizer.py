@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from diameter_ocs.charging.commands import AbortSession
 from diameter_ocs.charging.gateway_profile import GENERIC
@@ -22,6 +23,7 @@ from tests.support.engines import until
 from tests.support.stores import account, creation, session
 
 OWN = {"is_from_gateway": True}
+TOLD = "sessions of a restarted peer closed"
 
 
 class FaultyStore(MemoryStore):
@@ -294,10 +296,40 @@ async def test_sessions_of_a_restarted_gateway_page_by_page(monkeypatch):
         sessions = tuple(session(f"s{number}", "acc-1") for number in range(5))
         await bench.store.commit([AccountWrite("acc-1", 1, account("acc-1"), sessions=sessions)])
         bench.asks.peer_restarted("PGW.example.net", 1000)
-        await until(lambda: len(bench.commands) == 5)
+        with capture_logs() as logs:
+            await until(lambda: len(bench.commands) == 5 and not bench.asks._cleanups)
+    assert [each["closed"] for each in logs if each["event"] == TOLD] == [5]
     assert {(each.reason, each.is_silent, each.unheard_since_ms) for each in bench.commands} == {
         ("peer restarted", True, 1000)
     }
+
+
+async def test_a_gateway_that_restarts_again_and_again_costs_one_search_at_a_time():
+    searches = []
+
+    class CountingStore(FaultyStore):
+        async def sessions_of_host(self, origin_host, unheard_since_ms, after="", limit=1000):
+            searches.append(unheard_since_ms)
+            return await super().sessions_of_host(origin_host, unheard_since_ms, after, limit)
+
+    async with Bench().running() as bench:
+        bench.asks._store = store = CountingStore()
+        await store.open()
+        for at_ms in range(1000, 1100):
+            bench.asks.peer_restarted("pgw.example.net", at_ms)
+            if at_ms == 1000:
+                await until(lambda: searches)
+        await until(lambda: not bench.asks._cleanups)
+    assert (searches[0], searches[-1]) == (1000, 1099)
+    assert len(searches) <= 3
+
+
+async def test_a_restarted_gateway_without_sessions_is_no_warning():
+    async with Bench().running() as bench:
+        bench.asks.peer_restarted("PGW.example.net", 1000)
+        with capture_logs() as logs:
+            await until(lambda: not bench.asks._cleanups)
+    assert logs == []
 
 
 @pytest.mark.parametrize("count", [3, 700])
