@@ -132,12 +132,14 @@ def link(
     try:
         found = verify(secret, token_in(text), now_ms)
     except LinkExpired as error:
-        until, session_id = when(error.link.until_ms), plain(error.link.session_id)
-        raise Failure(f"expired: it was good until {until} UTC, for session {session_id}") from None
+        until, session = when(error.link.until_ms), plain(told_key(error.link.session_id))
+        raise Failure(f"expired: it was good until {until} UTC, for session {session}") from None
     except LinkRefused as error:
         raise Failure(f"refused: {error}") from None
+    session_id, sub_session = parts_of_key(found.session_id)
     facts = {
-        "session_id": found.session_id,
+        "session_id": session_id,
+        "sub_session_id": sub_session,
         "account_id": found.account_id,
         "subscriber_id": found.subscriber_id,
         "good_until": instant(found.until_ms),
@@ -148,7 +150,8 @@ def link(
         return
     console().print("signed with portal.secret, and not too old", style="green")
     for name, value in facts.items():
-        console().print(f"{name.replace('_', ' '):15}{plain(str(value))}", soft_wrap=True)
+        if value is not None:
+            console().print(f"{name.replace('_', ' '):15}{plain(str(value))}", soft_wrap=True)
 
 
 def _ask(

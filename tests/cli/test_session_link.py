@@ -37,6 +37,12 @@ def test_a_link_tells_whose_session_it_is(signing, text):
     assert all(name in said for name in NAMES)
 
 
+def test_a_link_of_a_sub_session_tells_both_of_its_numbers(signing):
+    shown = signing.json("session", "link", sign(SECRET.encode(), PortalLink("pgw;1;2#7", *NAMES[1:], UNTIL_MS)))
+    assert (shown["session_id"], shown["sub_session_id"]) == ("pgw;1;2", 7)
+    assert signing.json("session", "link", TOKEN)["sub_session_id"] is None
+
+
 def test_a_link_that_has_to_be_refused_says_why(signing):
     forged = sign(b"another secret here", PortalLink(*NAMES, UNTIL_MS))
     changed = TOKEN[:10] + ("A" if TOKEN[10] != "A" else "B") + TOKEN[11:]
