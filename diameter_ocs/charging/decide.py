@@ -250,17 +250,26 @@ def _effective_group(rating_group: int | None, offer: Offer) -> int:
 
 
 def _earlier_answer(session: Session, request: SessionRequest) -> Decision | None:
-    """RFC 8506 §5.7 and RFC 6733 §5.5.4: the same key gets the same answer, other content an error."""
+    """RFC 8506 §5.7 and RFC 6733 §5.5.4: the same key gets the same answer, other content an error.
+
+    Of a gateway that uses numbers again, other content is another request.
+    """
+    is_used = False
     for answer in session.answers:
         if answer.request_number == request.request_number:
-            same = answer.request_type == request.request_type and answer.fingerprint == request.fingerprint
-            if same:
+            if is_repeat(request, answer):
                 return Decision(decode_outcome(answer.outcome))
-            return refuse(
-                Verdict.REPEAT_CONTRADICTS,
-                f"CC-Request-Number {request.request_number} was used before for another request",
-            )
-    return None
+            is_used = True
+    if not is_used or request.gateway.reuses_numbers:
+        return None
+    return refuse(
+        Verdict.REPEAT_CONTRADICTS, f"CC-Request-Number {request.request_number} was used before for another request"
+    )
+
+
+def is_repeat(request: SessionRequest, answer: Answer) -> bool:
+    """Both have the same number: was the answer given to this very request?"""
+    return answer.fingerprint == request.fingerprint and answer.request_type == request.request_type
 
 
 def _conditions(session: Session | None, request: SessionRequest) -> Conditions:

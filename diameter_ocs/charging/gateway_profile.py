@@ -37,7 +37,8 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tariff_time_change: splits its report at a change of price; otherwise its quota ends at the change.
 
     reauthorisation: after a Re-Auth-Request it asks again for the 'group' that is named, for the whole 'session', or
-    the request is 'ignored'. aborts: after an Abort-Session-Request it ends the session.
+    the request is 'ignored'. reuses_numbers: the request that follows may have the CC-Request-Number of another one, so
+    only the same number with the same content is a repeat. aborts: after an Abort-Session-Request it ends the session.
     """
 
     name: str = "generic"
@@ -60,6 +61,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     session_notices: bool = True
     tariff_time_change: bool = True
     reauthorisation: Literal["group", "session", "ignored"] = "group"
+    reuses_numbers: bool = False
     aborts: bool = True
 
 

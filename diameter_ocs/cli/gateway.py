@@ -35,6 +35,10 @@ WORDS: dict[str, dict[bool, str]] = {
         True: "splits its report when the price changes",
         False: "quota ends when the price changes",
     },
+    "reuses_numbers": {
+        True: "a number with other content is a new request",
+        False: "a number with other content is refused with 5012",
+    },
     "aborts": {True: "ends a session after an ASR", False: "is sent no ASR, it would not end the session"},
 }
 LISTED = {

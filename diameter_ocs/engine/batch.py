@@ -28,7 +28,7 @@ class Ticket:
         self.attempts = 0
         self.is_answered = False
         self.is_verified_new = False
-        """The journal holds no answer to this request number, although higher ones were seen."""
+        """The journal holds no answer to this very request, although its number may have been used or passed."""
 
 
 class Work:

@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
-from diameter_ocs.charging.decide import Terms
+from diameter_ocs.charging.decide import Terms, is_repeat
 from diameter_ocs.charging.event import EventRequest
 from diameter_ocs.charging.request import Outcome, SessionRequest
 from diameter_ocs.engine.batch import Batch, Done, Ticket
@@ -315,16 +315,18 @@ class Engine:
         return Wanted(identities, sessions, accounts, kept, open_sessions_of)
 
     async def _recall_old_answers(self, tickets: Sequence[Ticket], building: Batch) -> None:
-        """A request number below the session's highest is a late first copy or an old repeat: ask the journal.
+        """A request number up to the session's highest is a late first copy or an old repeat: ask the journal.
 
-        The journal knows only what is on disk: a session that is being changed has to wait for that.
+        Of a gateway that uses numbers again, it is asked for the content as well. The journal knows only what is
+        on disk: a session that is being changed has to wait for that.
         """
-        asked: set[tuple[str, int]] = set()
+        asked: set[tuple[str, int, int | None]] = set()
         for ticket in tickets:
             command = ticket.command
             if type(command) is not SessionRequest or not self._is_doubtful(ticket, command):
                 continue
-            key = (command.session_id, command.request_number)
+            content = command.fingerprint if command.gateway.reuses_numbers else None
+            key = (command.session_id, command.request_number, content)
             if key in asked:
                 continue  # its twin is decided first, then it is looked up again
             asked.add(key)
@@ -335,11 +337,11 @@ class Engine:
             session = holding.sessions[command.session_id]
             ref = SessionRef(session.account_id, session.session_id)
             try:
-                answer = await self.store.recall(ref, command.request_number, session.opened_seq - 1)
+                answer = await self.store.recall(ref, command.request_number, session.opened_seq - 1, content)
             except StoreError as error:
                 log.error("journal cannot be read", error=str(error))
                 continue
-            ticket.is_verified_new = answer is None
+            ticket.is_verified_new = answer is None or not is_repeat(command, answer)
             current = holding.sessions.get(command.session_id)
             if answer is not None and current is not None:
                 self.cache.remember_answer(holding, current, answer)
@@ -350,7 +352,10 @@ class Engine:
             return False
         session = holding.sessions[request.session_id]
         number = request.request_number
-        return number <= session.highest_number and all(kept.request_number != number for kept in session.answers)
+        if number > session.highest_number:
+            return False
+        same = (kept for kept in session.answers if kept.request_number == number)
+        return not any(not request.gateway.reuses_numbers or is_repeat(request, kept) for kept in same)
 
     # deciding ------------------------------------------------------------------------------------
 

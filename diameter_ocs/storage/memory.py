@@ -66,10 +66,14 @@ class MemoryStore:
             self._apply(write)
         return frozenset(write.account_id for write in writes) - {write.account_id for write in current}
 
-    async def recall(self, ref: SessionRef, request_number: int, after_seq: int) -> Answer | None:
+    async def recall(
+        self, ref: SessionRef, request_number: int, after_seq: int, fingerprint: int | None = None
+    ) -> Answer | None:
         self._require_open()
         journal = self._entries.get(ref.account_id, ())
         own = [entry for entry in journal if entry.seq > after_seq and entry.session_id == ref.session_id]
+        if fingerprint is not None:
+            own = [entry for entry in own if entry.fingerprint == fingerprint]
         return stored_answer(own, request_number)
 
     async def due_sessions(self, at_ms: int, limit: int) -> Sequence[SessionRef]:

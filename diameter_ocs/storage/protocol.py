@@ -105,8 +105,13 @@ class Store(Protocol):
         nothing of theirs was written, all others are on disk. Raises StoreError: nothing at all was written.
         """
 
-    async def recall(self, ref: SessionRef, request_number: int, after_seq: int) -> Answer | None:
-        """The stored answer of an earlier request of a session, from the journal entries with seq > after_seq."""
+    async def recall(
+        self, ref: SessionRef, request_number: int, after_seq: int, fingerprint: int | None = None
+    ) -> Answer | None:
+        """The stored answer of an earlier request of a session, from the journal entries with seq > after_seq.
+
+        The latest, if there are several. fingerprint: only that of a request with this content.
+        """
 
     async def due_sessions(self, at_ms: int, limit: int) -> Sequence[SessionRef]:
         """Open sessions whose supervision ended at or before `at_ms`, oldest first."""

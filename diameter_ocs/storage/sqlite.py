@@ -89,8 +89,10 @@ class SqliteStore:
     async def commit(self, writes: Sequence[AccountWrite]) -> frozenset[str]:
         return await self._writer.run(write.commit, writes)
 
-    async def recall(self, ref: SessionRef, request_number: int, after_seq: int) -> Answer | None:
-        return await self._loader.run(read.recall, ref, request_number, after_seq)
+    async def recall(
+        self, ref: SessionRef, request_number: int, after_seq: int, fingerprint: int | None = None
+    ) -> Answer | None:
+        return await self._loader.run(read.recall, ref, request_number, after_seq, fingerprint)
 
     async def due_sessions(self, at_ms: int, limit: int) -> Sequence[SessionRef]:
         await self._writer.run(write.bring_due_up_to_date, at_ms, DUE_UPDATES_AT_ONCE)

@@ -116,13 +116,16 @@ def _accounts(db: sqlite3.Connection, account_ids: Collection[str]) -> dict[str,
     return accounts
 
 
-def recall(db: sqlite3.Connection, ref: SessionRef, request_number: int, after_seq: int) -> Answer | None:
+def recall(
+    db: sqlite3.Connection, ref: SessionRef, request_number: int, after_seq: int, fingerprint: int | None
+) -> Answer | None:
     """See Store.recall. Newest first: most repeats are of a moment ago."""
     sql = (
         "SELECT kind, fingerprint, outcome FROM entries WHERE account_id = ? AND seq > ? AND session_id = ?"
-        " AND request_number = ? AND outcome IS NOT NULL ORDER BY seq DESC LIMIT 1"
+        " AND request_number = ? AND fingerprint = coalesce(?, fingerprint) AND outcome IS NOT NULL"
+        " ORDER BY seq DESC LIMIT 1"
     )
-    row = db.execute(sql, (ref.account_id, after_seq, ref.session_id, request_number)).fetchone()
+    row = db.execute(sql, (ref.account_id, after_seq, ref.session_id, request_number, fingerprint)).fetchone()
     return None if row is None else answer_of(row[0], request_number, row[1], row[2])
 
 

@@ -262,6 +262,8 @@ async def test_an_old_answer_is_recalled_from_the_journal(store: Store) -> None:
     assert await store.recall(ref, 2, 1) is None
     assert await store.recall(ref, 0, 2) is None
     assert await store.recall(SessionRef("ghost", "s"), 0, 0) is None
+    assert await store.recall(ref, 1, 1, 703) == second
+    assert await store.recall(ref, 1, 1, 702) is None
 
 
 async def test_answers_kept_in_a_session_come_back(store: Store) -> None:

@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from diameter_ocs.charging.commands import ExpireSession
+from diameter_ocs.charging.gateway_profile import GatewayProfile
 from diameter_ocs.charging.request import RequestType
 from diameter_ocs.engine.engine import DECIDE_BESIDE_COMMIT
 from diameter_ocs.ledger.account import Status
@@ -169,6 +170,26 @@ async def test_a_repeat_that_is_older_than_the_kept_answers_is_recalled_from_the
     assert (again.repeated, again.credits) == (True, answers[1].credits)
     assert (await engine.execute(initial())).credits == first.credits
     assert (await remaining(store)).remaining == 945 * MB
+
+
+async def test_repeats_of_a_number_that_was_used_again_and_again_are_told_apart_by_the_journal(engine, store):
+    """Only four answers are kept with the session: the others are found by number and content."""
+    await open_account(engine, 1, octets(1000 * MB))
+    await engine.execute(initial())
+    reports = [
+        structs.replace(update(1, used * MB), gateway=GatewayProfile(reuses_numbers=True)) for used in range(1, 10)
+    ]
+    answers = [await engine.execute(each) for each in reports]
+    assert {(each.verdict, each.repeated) for each in answers} == {(Verdict.SUCCESS, False)}
+    again = collect(engine, reports * 3)
+    await until(lambda: len(again) == 27)
+    assert all(each.repeated for each in again)
+    assert [each.credits for each in again] == [each.credits for each in answers] * 3
+    assert (await remaining(store)).remaining == (1000 - 45) * MB
+    new = structs.replace(terminate(1, 5 * MB), gateway=GatewayProfile(reuses_numbers=True))
+    assert (await engine.execute(new)).verdict is Verdict.SUCCESS
+    assert (await engine.execute(new)).repeated
+    assert (await remaining(store)).remaining == (1000 - 50) * MB
 
 
 async def test_a_late_first_copy_with_a_low_number_is_processed(engine, store):
