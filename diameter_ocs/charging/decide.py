@@ -48,7 +48,7 @@ from diameter_ocs.charging.session import (
     SessionStatus,
 )
 from diameter_ocs.charging.sizing import MS_PER_SECOND
-from diameter_ocs.charging.tariff_switch import Part, parts_of, priced_at, unsplit, with_switch
+from diameter_ocs.charging.tariff_switch import Part, given_up, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, LATE, Book
 from diameter_ocs.ledger.journal import Entry
@@ -217,13 +217,13 @@ def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules
         rule = money_rule(rule)
     if rule is None or rules.silence is Silence.RELEASE or offer is None:
         release_all(book, quota)
-        return _empty(quota)
+        return given_up(quota, _empty(quota))
     group = _effective_group(quota.rating_group, offer)
     parts, timed = None, rule.timed
     if timed is not None:
         parts = unsplit(timed, timed.zone_for(time_zone), quota, quota.granted, at_ms)
     settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED, parts)
-    return _empty(settled, assumed=quota.granted)
+    return given_up(quota, _empty(settled, assumed=quota.granted))
 
 
 def _empty(quota: Quota, assumed: int = 0) -> Quota:
@@ -700,7 +700,7 @@ class _Step:
     def _close(self, session: Session, outcome: Outcome) -> Decision:
         for key, quota in self.quotas.items():
             release_all(self.book, quota)
-            self.quotas[key] = _empty(quota)
+            self.quotas[key] = given_up(quota, _empty(quota))
         self.book.expire(self.at_ms)
         why = "terminated by the gateway" if outcome.verdict is Verdict.SUCCESS else outcome.detail
         return self._commit(session, outcome, opened_sessions=-1, close_reason=why)

@@ -37,6 +37,8 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     recent_units, recent_ms: use of late and the time it took. switch_ms: when the price changes
     inside the time of what is granted; 0: it does not. converted_units: running total of the units paid
     with buckets of another unit than theirs and money.
+    is_given_up: the session was closed while a grant was out, of which since_ms and switch_ms still tell, for a
+    late report.
     """
 
     restricted_until_ms: int = 0
@@ -46,6 +48,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     recent_ms: int = 0
     switch_ms: int = 0
     converted_units: int = 0
+    is_given_up: bool = False
 
 
 NOTHING_SPECIAL = QuotaMemory()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.request import CreditOutcome, ServiceCredit, TariffChangeUsage
-from diameter_ocs.charging.session import Quota
+from diameter_ocs.charging.session import Quota, QuotaMemory
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.rating.catalogue import GroupRule
 from diameter_ocs.rating.rate import Rate
@@ -54,6 +54,15 @@ def with_switch(quota: Quota, answer: CreditOutcome, switch_ms: int, at_ms: int)
     return _noted(quota, at_ms, switch_ms), replace(answer, extras=extras)
 
 
+def given_up(quota: Quota, empty: Quota) -> Quota:
+    """What is left of a quota whose session closes without a report of it: when it was granted at which prices."""
+    memory = quota.memory
+    if not (quota.granted and memory.since_ms):
+        return empty
+    kept = QuotaMemory(since_ms=memory.since_ms, switch_ms=memory.switch_ms, is_given_up=True)
+    return replace(empty, memory=kept)
+
+
 def _noted(quota: Quota, at_ms: int, switch_ms: int) -> Quota:
     return replace(quota, memory=replace(quota.memory, since_ms=at_ms, switch_ms=switch_ms))
 
@@ -90,8 +99,9 @@ def without_first(parts: Sequence[Part], units: int) -> list[Part]:
 
 def _sides(timed: TimedRates, zone: ZoneInfo, quota: Quota, at_ms: int) -> tuple[Rate, Rate, Rate]:
     """Price before the change, after it, and of what could be either."""
-    before = timed.rate_at(quota.memory.since_ms if quota.granted else at_ms, zone)
-    if not (quota.granted and quota.memory.switch_ms):
+    was_out = quota.granted or quota.memory.is_given_up
+    before = timed.rate_at(quota.memory.since_ms if was_out else at_ms, zone)
+    if not (was_out and quota.memory.switch_ms):
         return before, before, before
     after = timed.rate_at(quota.memory.switch_ms, zone)
     return before, after, min(before, after, key=price_order) if at_ms >= quota.memory.switch_ms else before

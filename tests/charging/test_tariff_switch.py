@@ -344,3 +344,61 @@ def test_any_slicing_of_reports_costs_the_same(uses, reported, group):
 def told(credit):
     """The change of price that a grant tells, in milliseconds."""
     return credit.extras.tariff_change_s * 1000 if credit.extras is not None else None
+
+
+def silent_at(line, at_ms):
+    """Supervision ends the session, at that time."""
+    silent = structs.replace(line.sessions["s;1;1"], expires_ms=at_ms)
+    ended = expire_session(line.account, silent, line.terms.catalogue.offers["standard"], line.terms.rules, at_ms)
+    line.account, line.sessions["s;1;1"] = ended.account, ended.session
+
+
+def test_a_late_report_is_paid_at_the_sides_it_tells():
+    """The session was closed behind the change of price; the grant was from before it."""
+    line = line_at(SIX, money(1_000_000))
+    line.initial(ask(10))
+    silent_at(line, NINE)
+    assert line.bucket("money").remaining == 1_000_000
+    line.at_ms = NINE + HOUR_MS
+    line.terminate(1, split((3 * MB, 0), (2 * MB, 1), more=False))
+    assert line.bucket("money").remaining == 300_000
+
+
+def test_a_late_report_that_tells_no_side_costs_the_cheaper_price():
+    line = line_at(SIX, money(1_000_000))
+    line.initial(ask(10))
+    silent_at(line, NINE)
+    line.update(1, split((2 * MB, 1)))
+    line.terminate(2, split((3 * MB, None), more=False))
+    assert line.bucket("money").remaining == 1_000_000 - 400_000 - 300_000
+
+
+def test_a_late_report_costs_only_what_goes_beyond_what_was_assumed():
+    """5 MB were charged at the cheaper price; of 6 before and 1 after, one of each is left to pay."""
+    line = line_at(SIX, money(1_000_000), silence=Silence.CHARGE_GRANTED)
+    line.initial(ask(10))
+    silent_at(line, NINE)
+    assert line.bucket("money").remaining == 500_000
+    line.terminate(1, split((6 * MB, 0), (MB, 1), more=False))
+    assert line.bucket("money").remaining == 500_000 - 100_000 - 200_000
+
+
+def test_a_report_that_comes_behind_the_termination_is_paid_at_its_sides():
+    """The update of one group was overtaken by the end of the session."""
+    line = line_at(SIX, money(10_000_000))
+    line.initial(ask(10), ask(30))
+    line.at_ms = NINE
+    line.terminate(2, split((1, 0), group=30, more=False))
+    line.update(1, split((3 * MB, 0), (2 * MB, 1)))
+    assert line.bucket("money").remaining == 10_000_000 - 1 - 700_000
+
+
+def test_what_was_reported_before_the_session_closed_is_not_out_any_more():
+    """Its last grant was settled: a further report behind the close is priced at the end of the session."""
+    line = line_at(SIX, money(10_000_000))
+    line.initial(ask(10))
+    line.update(1, split((MB, 0), more=False))
+    line.at_ms = NINE
+    line.terminate(2)
+    line.update(3, split((MB, 0), more=False))
+    assert line.bucket("money").remaining == 10_000_000 - 100_000 - 200_000
