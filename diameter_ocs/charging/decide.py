@@ -14,7 +14,7 @@ from diameter_ocs.charging.conditions import Conditions, changes, merged
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
-from diameter_ocs.charging.gateway_limits import answer_within, final_within, rule_within
+from diameter_ocs.charging.gateway_limits import answer_within, final_within, renewing, rule_within
 from diameter_ocs.charging.gateway_profile import GENERIC
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
@@ -588,6 +588,8 @@ class _Step:
         if timed is not None:
             zone, is_split = timed.zone_for(self.subscriber.time_zone), self.gateway.tariff_time_change
             rule, switch_ms = priced_at(rule, timed, zone, self.at_ms, is_split=is_split)
+        if limits is not None and not limits.renews_equal_time:
+            rule = renewing(rule, wish, quota, self._held_before(key))
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
         if limits is not None:
             is_first = self.request.request_type is RequestType.INITIAL
@@ -607,6 +609,11 @@ class _Step:
             extras = answer.extras or CreditExtras()
             answer = replace(answer, extras=replace(extras, triggers=tuning.triggers))
         return answer
+
+    def _held_before(self, key: tuple[int | None, tuple[int, ...]]) -> int:
+        """Units of the group that were out at the gateway before this request."""
+        quotas = self.session.quotas if self.session is not None else ()
+        return next((each.granted for each in quotas if (each.rating_group, each.service_identifiers) == key), 0)
 
     def _after_final_units(
         self, credit: ServiceCredit, quota: Quota, rule: GroupRule, answer: CreditOutcome

@@ -4,8 +4,9 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.final_units import without_credit
 from diameter_ocs.charging.gateway_profile import FinalUnitWord, GatewayProfile
-from diameter_ocs.charging.request import CreditOutcome, Outcome, SessionRequest
+from diameter_ocs.charging.request import CreditOutcome, Outcome, ServiceUnits, SessionRequest
 from diameter_ocs.charging.session import Quota
+from diameter_ocs.charging.sizing import size_steps
 from diameter_ocs.rating.catalogue import GroupRule, Offer, QuotaPolicy, Treatment
 from diameter_ocs.rating.final_units import FinalProfile, FinalUnitAction
 from diameter_ocs.values.units import UnitType
@@ -39,6 +40,20 @@ def _free(gateway: GatewayProfile, unit: UnitType) -> GroupRule:
     counted = unit if unit in gateway.units else next(each for each in gateway.units if each in FREE_SIZES)
     size = FREE_SIZES[counted]
     return GroupRule("free", counted, Treatment.FREE, QuotaPolicy(size, size, size, FREE_VALIDITY_SECONDS))
+
+
+def renewing(rule: GroupRule, wish: ServiceUnits, quota: Quota, held: int) -> GroupRule:
+    """A rule whose next grant of time differs from the one before, for a gateway that overlooks an equal one.
+
+    quota: settled. held: seconds that it had.
+    """
+    policy = rule.quota
+    if rule.unit is not UnitType.SECONDS or held <= policy.minimum_units:
+        return rule
+    if size_steps(wish, policy, rule.unit, quota)[-1].units != held:
+        return rule
+    shorter = replace(policy, maximum_units=held - 1, default_units=min(policy.default_units, held - 1))
+    return replace(rule, quota=shorter)
 
 
 def free_for_nobody(request: SessionRequest) -> Outcome:

@@ -20,6 +20,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The abilities of a gateway; the keys of a profile file are these names. about: one line for people.
 
     units: unit types of a grant that it counts; a group priced in another is refused.
+    renews_equal_time: a grant of as many seconds as the one before starts anew; otherwise it gets a second less.
     single_service: a session has one service, so its refusal in a CCR-Initial is that of the session.
     group_codes: Result-Codes other than 2001 that it knows inside a Multiple-Services-Credit-Control (MSCC).
     Without 4011 such a group is granted free quota; any other code that is missing becomes 5031.
@@ -44,6 +45,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: str = "generic"
     about: str = "a gateway that follows RFC 8506 and TS 32.299"
     units: tuple[UnitType, ...] = tuple(UnitType)
+    renews_equal_time: bool = True
     single_service: bool = False
     group_codes: tuple[GroupCode, ...] = (4010, 4011, 4012, 5003, 5004, 5006, 5031)
     uncontrolled_sessions: bool = True

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Profiles of gateways: what each kind understands.", no_args_is_help=True)
 
 WORDS: dict[str, dict[bool, str]] = {
+    "renews_equal_time": {
+        True: "renews a quota of time that is as long as the last one",
+        False: "a quota of time is never as long as the one before, it would not be renewed",
+    },
     "single_service": {True: "a refusal of its only service refuses the session", False: "refuses service by service"},
     "uncontrolled_sessions": {
         True: "4011 lets a whole session run",

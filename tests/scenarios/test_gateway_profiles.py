@@ -336,11 +336,19 @@ async def test_open5gs_is_not_waited_for_after_a_request(node):
         assert code_of(await session.report(UPDATE, usage(sent=0, received=0, seconds=0))) == 4010
 
 
-async def test_open5gs_has_no_use_for_other_units(node):
-    """Time is measured; the quota of a price by time carries CC-Time."""
-    async with client(node, "open5gs") as line:
-        session = (await line.open(money(1_000_000))).session()
+async def test_open5gs_renews_a_quota_of_time_only_if_it_is_another_one(node):
+    """CC-Time is measured there, and never as long as the time before; the bill is that of the time used."""
+    async with client(node, "open5gs") as line, client(node, "generic") as other:
+        session = (await line.open(money(10_000_000))).session()
+        sizes = [seconds(await session.ask(INITIAL, mscc(60)))]
+        for granted_before in (300, 299, 300):
+            report = credit(("Requested-Service-Unit", []), usage(seconds=granted_before), ("Rating-Group", 60))
+            sizes.append(seconds(await session.ask(UPDATE, report)))
+        assert sizes == [[300], [299], [300], [299]]
+        assert await line.buckets() == {"money": (9_100_000, 300_000)}
+        session = (await other.open(money(10_000_000))).session()
         assert seconds(await session.ask(INITIAL, mscc(60))) == [300]
+        assert seconds(await session.ask(UPDATE, mscc(60))) == [300]
 
 
 # Magma -------------------------------------------------------------------------------------------
