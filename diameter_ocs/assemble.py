@@ -3,13 +3,13 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from functools import partial
 
 import structlog
 
 from diameter_ocs.charging.decide import Terms
-from diameter_ocs.charging.rules import ChargingRules
+from diameter_ocs.charging.rules import NO_LIMIT, ChargingRules
 from diameter_ocs.config import Config
 from diameter_ocs.config import PeerRule as PeerSetting
 from diameter_ocs.config.checks import portal_secret
@@ -38,6 +38,7 @@ from diameter_ocs.server.transport import DiameterServer, TransportSettings
 from diameter_ocs.storage import Store, open_store
 from diameter_ocs.telemetry.metrics import Telemetry
 from diameter_ocs.values.portal_link import PortalKey
+from diameter_ocs.values.units import UnitType
 from diameter_ocs.wire.dictionary import load_dictionary
 
 log = structlog.get_logger("ocs")
@@ -83,6 +84,17 @@ def portal_of(config: Config, catalogue: Catalogue) -> PortalKey | None:
     return None
 
 
+def _plausible(config: Config) -> Mapping[UnitType, int]:
+    """What one report is believed at most; money that a gateway has rated itself always."""
+    sessions = config.sessions
+    limits = {
+        UnitType.OCTETS: sessions.largest_report_octets,
+        UnitType.SECONDS: sessions.largest_report_seconds,
+        UnitType.EVENTS: sessions.largest_report_events,
+    }
+    return {unit: limits.get(unit) or NO_LIMIT for unit in UnitType}
+
+
 def terms_of(config: Config, catalogue: Catalogue) -> Terms:
     """Catalogue and session rules for the engine. Raises ConfigurationError when they do not fit the settings."""
     sessions = config.sessions
@@ -96,6 +108,7 @@ def terms_of(config: Config, catalogue: Catalogue) -> Terms:
         sessions.unknown_session,
         config.events.outcome_retention_seconds,
         config.events.refund_retention_seconds,
+        _plausible(config),
     )
     return Terms(catalogue, rules, portal_of(config, catalogue))
 

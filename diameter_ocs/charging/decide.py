@@ -47,10 +47,10 @@ from diameter_ocs.charging.session import (
     Session,
     SessionStatus,
 )
-from diameter_ocs.charging.sizing import MS_PER_SECOND
+from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.charging.tariff_switch import Part, given_up, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
-from diameter_ocs.ledger.book import ASSUMED, LATE, Book
+from diameter_ocs.ledger.book import ASSUMED, IMPLAUSIBLE, LATE, OTHER_UNIT, Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.ledger.terms import Use
 from diameter_ocs.rating.catalogue import (
@@ -505,7 +505,9 @@ class _Step:
             return CreditOutcome(*key, Verdict.RATING_FAILED if rule is None else Verdict.CURRENCY_UNKNOWN, used=units)
         group = _effective_group(credit.rating_group, self.offer)
         used = used_units(credit, rule.unit)
-        parts = self._parts(rule.timed, credit, held, rule.unit) if rule.timed is not None else None
+        if not 0 < used <= self.terms.rules.plausible[rule.unit]:
+            used = self._recorded(credit, rule.unit, used)
+        parts = self._parts(rule.timed, credit, held, rule.unit) if rule.timed is not None and used else None
         bare = in_unit(self.book, _empty(held), rule.unit) if held.unit is not rule.unit else _empty(held)
         settled = settle(self.book, bare, rule, group, used, self.at_ms, mark, parts)
         if held.unit is rule.unit:
@@ -520,6 +522,16 @@ class _Step:
     def _parts(self, timed: TimedRates, credit: ServiceCredit, quota: Quota, unit: UnitType) -> list[Part]:
         """What was reported at which price, where that depends on the time."""
         return parts_of(timed, timed.zone_for(self.subscriber.time_zone), credit, quota, unit, self.used_ms)
+
+    def _recorded(self, credit: ServiceCredit, unit: UnitType, used: int) -> int:
+        """Nothing to debit: more than is plausible, or units of other types alone, only go on record."""
+        if used:
+            self.book.unrated(used, credit.rating_group, IMPLAUSIBLE)
+        elif all(units_of(each, unit) is None for each in credit.used):
+            others = _used_at_all(credit)
+            if others:
+                self.book.unrated(others, credit.rating_group, OTHER_UNIT)
+        return 0
 
     def _is_foreign(self, credit: ServiceCredit) -> bool:
         """It reports money of another currency than the account's."""
@@ -550,9 +562,11 @@ class _Step:
         used, was_final = 0, quota.final
         if credit.used or credit.requested is not None or credit.reporting_reason is not None:
             used = used_units(credit, rule.unit)
+            if not 0 < used <= self.terms.rules.plausible[rule.unit]:
+                used = self._recorded(credit, rule.unit, used)
             if quota.unit is not rule.unit:
                 quota = in_unit(self.book, quota, rule.unit)
-            parts = self._parts(rule.timed, credit, quota, rule.unit) if rule.timed is not None else None
+            parts = self._parts(rule.timed, credit, quota, rule.unit) if rule.timed is not None and used else None
             quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
@@ -772,10 +786,11 @@ class _Step:
 
 
 def _used_at_all(credit: ServiceCredit) -> int:
-    """Units that were reported, of whatever type there are most of: for usage that has no tariff."""
+    """Units that were reported, of whatever type there are most of, money last: for usage that has no tariff."""
     if credit.in_money:
         return used_units(credit, UnitType.MONEY)
-    return max(used_units(credit, unit) for unit in (UnitType.OCTETS, UnitType.SECONDS, UnitType.EVENTS))
+    most = max(used_units(credit, unit) for unit in (UnitType.OCTETS, UnitType.SECONDS, UnitType.EVENTS))
+    return most or used_units(credit, UnitType.MONEY)
 
 
 def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:

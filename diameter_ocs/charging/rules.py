@@ -1,8 +1,16 @@
 """What an operator sets for all sessions, whatever the offer."""
 
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 
 from msgspec import Struct
+
+from diameter_ocs.values.units import UnitType
+
+NO_LIMIT = 1 << 96
+"""More than any request can report."""
+BELIEVE_ALL: Mapping[UnitType, int] = MappingProxyType(dict.fromkeys(UnitType, NO_LIMIT))
 
 
 class Silence(Enum):
@@ -30,6 +38,7 @@ class ChargingRules(Struct, frozen=True, gc=False):
     supervision_seconds when the gateway holds no quota. Closed sessions are remembered for
     closed_retention_seconds, for late repeats and reports. Outcomes of one-time events are remembered for
     event_retention_seconds, and their debits can be refunded for refund_retention_seconds.
+    plausible: the most that one report of one group is believed, by its unit.
     """
 
     validity_factor: int = 2
@@ -41,3 +50,4 @@ class ChargingRules(Struct, frozen=True, gc=False):
     unknown_session: UnknownSession = UnknownSession.RECORD
     event_retention_seconds: int = 86_400
     refund_retention_seconds: int = 86_400
+    plausible: Mapping[UnitType, int] = BELIEVE_ALL

@@ -31,6 +31,7 @@ ConnectAddress = Annotated[Address, values.CONNECT_ADDRESS]
 Network = Annotated[values.IpNetwork, values.NETWORK]
 PathInFile = Annotated[Path, Strict(False)]
 Seconds = Annotated[int, Field(ge=1, le=365 * 86_400)]
+Believed = Annotated[int, Field(ge=0, le=(1 << 64) - 1)]
 
 
 class Section(BaseModel):
@@ -148,6 +149,12 @@ class Sessions(Section):
     """What becomes of quota that a silent session still holds: 'release' it, or 'charge granted'."""
     unknown_session: Annotated[UnknownSession, Strict(False)] = UnknownSession.RECORD
     """Usage reported for a session never opened here: 'record' it only, or 'debit' it too. The answer is 5002."""
+    largest_report_octets: Believed = 1_000_000_000_000_000
+    """Octets of one group that one report is believed; more is recorded as unrated, not debited. 0: no limit."""
+    largest_report_seconds: Believed = 2_678_400
+    """The same for seconds."""
+    largest_report_events: Believed = 1_000_000
+    """The same for events in a session."""
     sweep_interval_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5
     """How often silent sessions are looked for."""
     identity_preference: Annotated[

@@ -15,6 +15,9 @@ NEVER_MS = 1 << 62
 OVERUSE = "overuse"
 LATE = "late"
 ASSUMED = "assumed"
+IMPLAUSIBLE = "implausible"
+OTHER_UNIT = "other unit"
+"""Marks of unrated usage: more than anybody can have used; in units that its group has no price for."""
 
 
 def spend_key(bucket: Bucket) -> tuple[bool, int, int, str]:

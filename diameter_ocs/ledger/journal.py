@@ -39,7 +39,8 @@ class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False
 
     amount: in the bucket's own unit. units: service units (octets, seconds, events) the amount
     pays for; 0 where none. mark: 'overuse' when it took the bucket beyond what was granted or
-    there, 'late' when the usage came after the session had been closed. unit: of the bucket, said
+    there, 'late' when the usage came after the session had been closed, 'implausible' or 'other unit'
+    where the reason for unrated usage is the report itself. unit: of the bucket, said
     where money or units come in, so that an audit still knows it when the bucket is gone.
     """
 

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
+import structlog
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-from diameter_ocs.ledger.journal import Action, Entry
+from diameter_ocs.gy.limits import Sparing
+from diameter_ocs.ledger.book import IMPLAUSIBLE
+from diameter_ocs.ledger.journal import Action, Entry, Posting
 from diameter_ocs.telemetry.histogram import BATCH_COMMANDS, LATENCY_SECONDS, Histogram
 from diameter_ocs.telemetry.labels import NO_RATING_GROUP, LabelBound
 
+log = structlog.get_logger()
+MS_PER_SECOND = 1000
+UNRATED = Action.UNRATED
 REFUSALS = ("queue_full", "deadline", "stopping", "store", "conflict", "internal")
 """Reasons that always have a series, so that an alert sees the first one."""
 
@@ -30,6 +36,8 @@ class EngineMetrics:
         self._groups = LabelBound()
         self._units: dict[tuple[Action, str], int] = {}
         self._leaked_units = 0
+        self._implausible_reports = 0
+        self._sparing = Sparing()
         self._reserved_before: dict[str, int] = {}
         self._refused = dict.fromkeys(map(self._reasons.label, REFUSALS), 0)
 
@@ -43,10 +51,26 @@ class EngineMetrics:
             self._leaked_units += sum(each.units for each in entry.postings if each.action is Action.RELEASE)
         units = self._units
         for posting in entry.postings:
-            if posting.units:
+            if posting.action is UNRATED and posting.mark == IMPLAUSIBLE:
+                self._implausible(entry, posting)
+            elif posting.units:
                 group = posting.rating_group
                 key = (posting.action, NO_RATING_GROUP if group is None else self._groups.label(group))
                 units[key] = units.get(key, 0) + posting.units
+
+    def _implausible(self, entry: Entry, posting: Posting) -> None:
+        """Counted by itself: in the sum of units nothing else would be seen any more."""
+        self._implausible_reports += 1
+        untold = self._sparing.untold(entry.account_id, entry.at_ms / MS_PER_SECOND)
+        if untold is not None:
+            log.warning(
+                "implausible usage not debited",
+                account_id=entry.account_id,
+                session_id=entry.session_id,
+                rating_group=posting.rating_group,
+                units=posting.units,
+                untold_before=untold,
+            )
 
     def reserved_units(self) -> dict[str, int]:
         """Units out at gateways by label of the rating group: what was out at the start and moved since."""
@@ -102,6 +126,11 @@ class EngineMetrics:
                 "ocs_leaked_units",
                 "Units granted to sessions that fell silent and were closed: delivered perhaps, never reported.",
                 self._leaked_units,
+            ),
+            (
+                "ocs_implausible_reports",
+                "Reports of more than sessions.largest_report_...: on record, not debited.",
+                self._implausible_reports,
             ),
             ("ocs_engine_decided_again", "Commands decided again on newer accounts.", self._decided_again),
         ):

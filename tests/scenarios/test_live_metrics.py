@@ -5,6 +5,8 @@ import json
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import structlog
+
 from diameter_ocs.charging.session import SessionStatus
 from tests.support.dashboards import unanswerable
 from tests.support.ocs import (
@@ -13,10 +15,12 @@ from tests.support.ocs import (
     MSISDN,
     PGW_HOST,
     add_line,
+    bucket_of,
     ccr,
     code_of,
     data,
     gateway,
+    groups,
     money,
     mscc,
     running_ocs,
@@ -142,3 +146,32 @@ async def test_a_silent_session_shows_as_leaked(tmp_path):
         (session,) = await node.store.sessions(open_only=False)
     assert session.status is SessionStatus.CLOSED
     assert sample(page, "ocs_leaked_units_total") == 10 * MB
+
+
+async def test_what_nobody_can_have_used_is_told_and_not_debited(tmp_path):
+    """A counter that wrapped around: the balance stays, the metric of units stays readable."""
+    wrapped = (1 << 64) - 5 * MB
+    with structlog.testing.capture_logs() as lines:
+        async with running_ocs(tmp_path) as node:
+            await add_line(node, "acc-1", data(100 * MB))
+            async with gateway(node) as peer:
+                await peer.ask(ccr(1, 0, mscc()))
+                answer = await peer.ask(ccr(2, 1, mscc(used=wrapped)))
+                assert code_of(answer) == code_of(groups(answer)[0]) == 2001
+                await peer.ask(ccr(3, 2, mscc(wants=None, used=MB)))
+            _, page = await get(node, "/metrics")
+            assert (await bucket_of(node)).remaining == 99 * MB
+    assert sample(page, "ocs_implausible_reports_total") == 1
+    assert 'action="unrated"' not in page
+    (told,) = [line for line in lines if line["event"] == "implausible usage not debited"]
+    assert (told["account_id"], told["rating_group"], told["units"]) == ("acc-1", 10, wrapped)
+
+
+async def test_believing_everything_is_a_setting(tmp_path):
+    async with running_ocs(tmp_path, sessions__largest_report_octets=0) as node:
+        await add_line(node, "acc-1", data(100 * MB))
+        async with gateway(node) as peer:
+            await peer.ask(ccr(1, 0, mscc()))
+            for number in (1, 2, 3):
+                await peer.ask(ccr(2, number, mscc(used=(1 << 64) - 1)))
+        assert (await bucket_of(node)).remaining == 100 * MB - 3 * ((1 << 64) - 1)
