@@ -110,6 +110,9 @@ def _print_step(step: "StepReport", out: Any) -> None:
 
 def _print_end(reports: "Sequence[ScenarioReport]", differ: list[str], *, check: bool) -> None:
     out = console()
+    for report in reports:
+        for count in report.misdeeds:
+            out.print(f"     {count}", soft_wrap=True)
     held = sum(report.ok for report in reports)
     seconds = sum(report.seconds for report in reports)
     out.print(

@@ -143,6 +143,16 @@ class Books:
         for report in request.reports:
             self.of(report.rating_group).unanswered += report.used or 0
 
+    def took(self, request: Request, *, is_taken: bool) -> None:
+        """It was answered, and the server has processed it or not."""
+        for report in request.reports:
+            book, used = self.of(report.rating_group), report.used or 0
+            book.unanswered -= used
+            if is_taken:
+                book.answered += used
+            else:
+                book.refused += used
+
     def heard(self, request: Request, answer: Answer) -> None:
         """Its answer came."""
         for report in request.reports:

@@ -4,6 +4,7 @@
 seen to write, including what the standard does not foresee.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,6 +37,18 @@ class Origin(Struct, frozen=True):
     realm: str = "epc.mnc001.mcc001.3gppnetwork.org"
     destination_realm: str = "ocs.mnc001.mcc001.3gppnetwork.org"
     state_id: int = 1
+
+
+def sister_host(host: str, number: int) -> str:
+    """The name of another gateway of the same kind: of pgw01 the first is pgw02; of pgw it is pgw-2."""
+    label, dot, domain = host.partition(".")
+    digits = re.search(r"\d+$", label)
+    if number == 0:
+        return host
+    if digits is None:
+        return f"{label}-{number + 1}{dot}{domain}"
+    counted = str(int(digits[0]) + number).zfill(len(digits[0]))
+    return f"{label[: digits.start()]}{counted}{dot}{domain}"
 
 
 Writer = Callable[[Request, Origin, int], AvpTree]

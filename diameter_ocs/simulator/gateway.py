@@ -56,8 +56,8 @@ class Counters:
     result_codes: dict[int, int] = field(default_factory=dict)
 
 
-ServerRequest = Callable[[int, str, int | None], ResultCode]
-"""What to answer to a RAR or ASR: command, Session-Id, Rating-Group."""
+ServerRequest = Callable[[int, str, int | None], ResultCode | None]
+"""What to answer to a RAR or ASR: command, Session-Id, Rating-Group. None: nothing at all."""
 
 
 class Gateway:
@@ -111,6 +111,10 @@ class Gateway:
         for transaction in [*self._under_way.values(), *self._waiting]:
             self._give_up(transaction, "the gateway stopped")
 
+    async def leave(self) -> None:
+        """DPR on every connection, as before a restart; the links connect again."""
+        await asyncio.gather(*(connection.disconnect() for connection in self.open_connections()))
+
     async def wait_open(self, timeout_seconds: float = 10.0) -> None:
         """Until a link is open again. Raises TimeoutError."""
         async with asyncio.timeout(timeout_seconds):
@@ -123,21 +127,30 @@ class Gateway:
 
     async def exchange(self, request: Request, dialect: Dialect = THREE_GPP, timeout_seconds: float = 10.0) -> Answer:
         """Send a CCR and wait for its CCA. Raises NoAnswer."""
-        transaction = self._transaction(request, dialect)
+        return await self.answer_to(self.send(request, self.encode(request, dialect)), timeout_seconds)
+
+    def encode(self, request: Request, dialect: Dialect = THREE_GPP) -> bytes:
+        """The octets of a CCR with an End-to-End id of its own; its Hop-by-Hop id comes with its connection."""
+        self._end_to_end = self._end_to_end + 1 & 0xFFFF_FFFF
+        return wire_message.encode_ccr(request, dialect, self.origin, int(self.wall()), end_to_end=self._end_to_end)
+
+    def send(self, request: Request, message: bytes) -> Transaction:
+        """Send a CCR that is encoded already, now or as soon as there is a connection."""
+        self.counters.requests += 1
+        answered = asyncio.get_running_loop().create_future()
+        transaction = Transaction(request, bytearray(message), self.clock(), answered)
         self._send(transaction)
+        return transaction
+
+    async def answer_to(self, transaction: Transaction, timeout_seconds: float = 10.0) -> Answer:
+        """The CCA of what was sent. Raises NoAnswer."""
+        request = transaction.request
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await transaction.answered
         except TimeoutError:
             self._forget(transaction)
             raise NoAnswer(f"no answer to request {request.number} of {request.session_id}") from None
-
-    def _transaction(self, request: Request, dialect: Dialect) -> Transaction:
-        self._end_to_end = self._end_to_end + 1 & 0xFFFF_FFFF
-        encoded = wire_message.encode_ccr(request, dialect, self.origin, int(self.wall()), end_to_end=self._end_to_end)
-        self.counters.requests += 1
-        answered = asyncio.get_running_loop().create_future()
-        return Transaction(request, bytearray(encoded), self.clock(), answered)
 
     def _send(self, transaction: Transaction) -> None:
         connection = self._route(transaction.request.destination_host)
@@ -245,5 +258,7 @@ class Gateway:
             return
         session_id, group = str(request.value("Session-Id")), request.value("Rating-Group")
         code = self.on_server_request(header.command, session_id, group if isinstance(group, int) else None)
+        if code is None:
+            return
         tree = [("Session-Id", session_id), *wire_message.success(self.origin, code)]
         connection.write(wire_message.encode_answer(header, tree))

@@ -1,6 +1,5 @@
 """What a load run is asked to do, how it goes, and what came of it."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from diameter_ocs.errors import ConfigurationError
+from diameter_ocs.simulator.dialect import sister_host
 from diameter_ocs.simulator.histogram import Histogram
 from diameter_ocs.simulator.load_slot import LoadBooks
 
@@ -71,14 +71,7 @@ class LoadProfile(Struct, frozen=True):
 
     def host(self, connection: int) -> str:
         """Origin-Host of a connection: pgw01..., pgw02..., or with a number behind the first label."""
-        label, dot, domain = self.origin_host.partition(".")
-        digits = re.search(r"\d+$", label)
-        if connection == 0:
-            return self.origin_host
-        if digits is None:
-            return f"{label}-{connection + 1}{dot}{domain}"
-        number = str(int(digits[0]) + connection).zfill(len(digits[0]))
-        return f"{label[: digits.start()]}{number}{dot}{domain}"
+        return sister_host(self.origin_host, connection)
 
 
 def _fits(first: str, count: int) -> bool:

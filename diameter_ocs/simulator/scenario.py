@@ -20,6 +20,7 @@ from diameter_ocs.simulator.gateway import Gateway, NoAnswer
 from diameter_ocs.simulator.group import GroupPhase, Habits
 from diameter_ocs.simulator.live_session import LiveSession
 from diameter_ocs.simulator.message import ABORT_SESSION, RE_AUTH
+from diameter_ocs.simulator.misbehaving import MisdeedCount, SetBlocked, run_mix
 from diameter_ocs.simulator.scenario_file import (
     DIALECTS,
     EVENTS,
@@ -72,7 +73,7 @@ class GroupTotals(Struct, frozen=True):
 
 
 class ScenarioReport(Struct, frozen=True):
-    """A whole scenario. `books` is for the conservation check and is not part of the JSON."""
+    """A whole scenario. misdeeds: what a mix did. `books` is for the conservation check and is not part of the JSON."""
 
     name: str
     ok: bool
@@ -80,6 +81,7 @@ class ScenarioReport(Struct, frozen=True):
     steps: tuple[StepReport, ...]
     totals: tuple[GroupTotals, ...]
     books: SessionBooks
+    misdeeds: tuple[MisdeedCount, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         content: dict[str, Any] = to_builtins(
@@ -115,14 +117,38 @@ async def run_scenario(
         await player.end_all()
     finally:
         await gateway.stop()
+    books: dict[str, Mapping[int | None, Reported]] = {**player.books()}
+    misdeeds: tuple[MisdeedCount, ...] = ()
+    if scenario.mix is not None:
+        mixed = await run_mix(
+            scenario.mix, tuple(scenario.sessions.values()), servers, gateway.origin, _blocker(operator)
+        )
+        text = f"{mixed.sessions:,} sessions that misbehave, {mixed.requests:,} requests"
+        reports.append(StepReport(len(reports) + 1, text, not mixed.faults, mixed.faults))
+        if on_step is not None:
+            on_step(reports[-1])
+        books |= mixed.books
+        misdeeds = mixed.counts
     return ScenarioReport(
         name=scenario.name,
         ok=all(report.ok for report in reports),
         seconds=round(time.monotonic() - started, 3),
         steps=tuple(reports),
         totals=tuple(player.totals()),
-        books=player.books(),
+        books=books,
+        misdeeds=misdeeds,
     )
+
+
+def _blocker(operator: Operator | None) -> SetBlocked | None:
+    """Blocks and unblocks accounts for a mix."""
+    if operator is None:
+        return None
+
+    async def set_blocked(subscriber: Subscriber, is_blocked: bool) -> None:
+        await operator(Deed.BLOCK if is_blocked else Deed.UNBLOCK, subscriber, 0)
+
+    return set_blocked
 
 
 class _Player:

@@ -16,7 +16,6 @@
 Every mistake in a file is found before anything runs.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -31,12 +30,15 @@ from diameter_ocs.simulator.credit import Subscriber
 from diameter_ocs.simulator.dialect import DIALECTS as DATA_DIALECTS
 from diameter_ocs.simulator.dialect import Dialect
 from diameter_ocs.simulator.event import RATING_GROUP
+from diameter_ocs.simulator.misdeeds import Mix
+from diameter_ocs.simulator.mix_file import parse_mix
+from diameter_ocs.simulator.spelling import suggestion
 from diameter_ocs.simulator.voice import KAMAILIO, Call, Direction, Media
 from diameter_ocs.values.money import parse_money
 from diameter_ocs.values.units import UnitType, parse_quantity
 
 DIALECTS: Mapping[str, Dialect] = {**DATA_DIALECTS, KAMAILIO.name: KAMAILIO}
-TOP = ("name", "description", "dialect", "parallel", "overuse", "sessions", "step")
+TOP = ("name", "description", "dialect", "parallel", "overuse", "sessions", "step", "misbehave")
 SESSION = ("msisdn", "imsi")
 CALL = ("direction", "media")
 """Keys of a session of the voice dialect."""
@@ -191,7 +193,10 @@ class Step(Struct, frozen=True):
 
 
 class Scenario(Struct, frozen=True):
-    """A whole file. parallel: one CCR per rating group, several under way at once. calls: of the voice dialect."""
+    """A whole file. parallel: one CCR per rating group, several under way at once. calls: of the voice dialect.
+
+    mix: sessions of all subscribers that misbehave, after the steps.
+    """
 
     name: str
     sessions: Mapping[str, Subscriber]
@@ -201,6 +206,7 @@ class Scenario(Struct, frozen=True):
     parallel: bool = False
     overuse: bool = False
     calls: Mapping[str, Call] = {}
+    mix: Mix | None = None
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -243,16 +249,24 @@ class _Parser:
             overuse=self._flag(content, "overuse"),
             sessions=sessions,
             steps=tuple(self._steps(content, sessions)),
+            mix=self._mix(content, dialect),
             calls={name: self._call(name, row) for name, row in rows.items()} if is_call else {},
         )
         if not is_call and any(step.deed is Deed.CHANGE_MEDIA for step in scenario.steps):
             self.problem("step", f"'change_media' is for calls: dialect = \"{KAMAILIO.name}\"")
         for key in ("name", "sessions", "step"):
-            if not content.get(key):
+            if not content.get(key) and not (key == "step" and "misbehave" in content):
                 self.problem(key, "is missing")
         if self.problems:
             raise ConfigurationError(self.problems)
         return scenario
+
+    def _mix(self, content: Mapping[str, Any], dialect: str) -> Mix | None:
+        if "misbehave" not in content:
+            return None
+        if dialect != "3gpp":
+            self.problem("misbehave", "is for the dialect 3gpp")
+        return parse_mix(content["misbehave"], self.problem)
 
     def _known(self, where: str, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
         for key in table:
@@ -438,12 +452,6 @@ class _Parser:
         assert match is not None or not str(value)
         sign, rest = (match[1] or "=", match[2]) if match else ("=", "")
         return Comparison(sign, self._octets(key, rest if isinstance(value, str) else value))
-
-
-def suggestion(word: str, known: Iterator[str] | tuple[str, ...] | list[str] | Mapping[str, Any]) -> str:
-    """', did you mean ...?' when something close is known."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
 
 
 def group_name(group: int | None) -> str:

@@ -1,6 +1,7 @@
 """Traffic from the command line against a node in another process, and what is seen of it afterwards."""
 
 import os
+import re
 
 import pytest
 
@@ -85,6 +86,20 @@ def test_video_and_forwarding_cost_what_the_catalogue_says(ocs):
     ):
         (call,) = ocs.json("session", "list", "--all", "--account", account)
         assert (call["quotas"][0]["used"], call["quotas"][0]["charged_micros"]) == (units, cost)
+
+
+def test_gateways_that_misbehave_are_told_by_kind_and_the_books_are_right(ocs):
+    """The summary says how often each thing was done and what was answered."""
+    ocs("account", "seed")
+    with serving(ocs.config) as address:
+        said = ocs("simulate", str(SCENARIOS / "misbehaving.toml"), "--server", address, "--check").stdout
+        assert ocs.json("audit")["ok"]
+    assert "150 sessions that misbehave" in said
+    assert "the server's books equal the gateway's" in said
+    done = dict(re.findall(r"^ +(\w+): ([\d,]+)", said, re.MULTILINE))
+    for kind in ("resend", "resend_elsewhere", "contradict", "reorder", "huge", "wrong_unit", "end_early", "vanish"):
+        assert int(done[kind]) > 0
+    assert re.search(r"contradict: (\d+) .*5012: \1\)", said)
 
 
 def test_a_blocked_account_is_refused_at_its_next_request_while_the_node_runs(ocs, tmp_path):

@@ -14,10 +14,11 @@ from tests.simulator.support.stub_ocs import Ccr, Policy, StubOcs
 from tests.support.ocs import add_line, running_ocs
 
 FOLDER = Path(__file__).parents[2] / "config" / "scenarios"
-OTHER_SERVICES = [
-    FOLDER / f"{name}.toml" for name in ("balance-check", "sms-event", "sms-refund", "video-call", "voice-call")
+FOR_A_NODE = [
+    FOLDER / f"{name}.toml"
+    for name in ("balance-check", "misbehaving", "sms-event", "sms-refund", "video-call", "voice-call")
 ]
-FILES = sorted(set(FOLDER.glob("*.toml")) - set(OTHER_SERVICES))
+FILES = sorted(set(FOLDER.glob("*.toml")) - set(FOR_A_NODE))
 SHIPPED = [file for file in FILES if not any(step.deed in OPERATOR_DEEDS for step in load_scenario(file).steps)]
 """Those that need no operator; tests/cli plays all of them against a node."""
 MB = 1_000_000
@@ -46,15 +47,16 @@ async def test_every_shipped_scenario_holds(file: Path) -> None:
     assert json.loads(json.dumps(report.as_json()))["name"] == report.name
 
 
-@pytest.mark.parametrize("file", OTHER_SERVICES, ids=lambda path: path.stem)
-async def test_calls_and_events_hold_on_a_node(file: Path, tmp_path: Path) -> None:
-    """The stub knows only data: these play against a node with the demo's subscribers."""
+@pytest.mark.parametrize("file", FOR_A_NODE, ids=lambda path: path.stem)
+async def test_calls_events_and_misdeeds_hold_on_a_node(file: Path, tmp_path: Path) -> None:
+    """The stub knows only data and good manners: these play against a node with the demo's subscribers."""
     async with running_ocs(tmp_path) as node:
         await seed(node.engine, node.store, "EUR", node.clock.at_ms())
         host, port = node.transport.addresses[0]
         report = await run_scenario(file, [(host, port)])
         assert [step for step in report.steps if not step.ok] == []
         assert differences(report.books, await consumed_by_session(node.store)) == []
+        assert json.loads(json.dumps(report.as_json()))["name"] == report.name
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ class StubOcs:
         self.base_messages: list[int] = []
         self.cea_code = 2001
         self.silent = False
+        self.forgets = False
+        """Every copy is decided anew."""
         self.answers_watchdog = True
         self.breaks_before_answer = 0
         """So many CCRs are processed and the line is cut instead of the answer."""
@@ -130,7 +132,7 @@ class StubOcs:
 
     def decide(self, ccr: Ccr) -> TREE:
         """The stored answer of a repeat, or a new one with its effect."""
-        if ccr.key not in self.answers:
+        if self.forgets or ccr.key not in self.answers:
             self.answers[ccr.key] = self._decide(ccr)
         return self.answers[ccr.key]
 
