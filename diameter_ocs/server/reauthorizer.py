@@ -108,6 +108,7 @@ class Reauthorizer:
         self._cleanups: set[asyncio.Task[None]] = set()
         self._restarted: dict[str, int] = {}
         """Host -> its latest restart, while its sessions are being closed."""
+        self._openings = 0
         self._is_failing = False
         self.awaited: dict[str, Watch] = {}
         self.waiting = 0
@@ -133,6 +134,7 @@ class Reauthorizer:
 
     def peer_opened(self, host: str) -> None:
         """Transport: a gateway is there (again)."""
+        self._openings += 1
         self._look_soon()
 
     def peer_restarted(self, host: str, at_ms: int) -> None:
@@ -226,7 +228,10 @@ class Reauthorizer:
             if len(self._deliveries) >= MAX_DELIVERIES:
                 break
             page = wanted[start : start + SESSIONS_PER_LOAD]
+            openings = self._openings
             found = (await self._store.load(Wanted(session_ids=page))).sessions
+            if openings != self._openings:
+                return  # A gateway came meanwhile, and this may be older: the look that follows loads it again.
             for session_id in page:
                 self._start(session_id, found.get(session_id), by_session[session_id], reach)
 
