@@ -75,6 +75,8 @@ ENTRY_KIND = {
 }
 MAX_CLAIMANTS = 64
 """More sessions than this do not make a slice of a low balance any smaller."""
+BLOCKED = "account or subscriber is blocked"
+TERMINATED = "terminated by the gateway"
 UNCONTROLLED = "the offer has no credit control"
 NEVER_OPENED = "reported by a gateway, never opened here"
 
@@ -389,9 +391,10 @@ class _Step:
         if self.session is not None:
             return refuse(Verdict.SESSION_ALREADY_OPEN, "the Session-Id is in use or was used before")
         if self._is_blocked():
-            return refuse(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
+            return refuse(Verdict.SERVICE_DENIED, BLOCKED)
         if self.offer is None:
-            return refuse(Verdict.RATING_FAILED, f"offer {self.subscriber.offer!r} has no tariff for {self.rated_as}")
+            detail = f"offer {self.subscriber.offer!r} has no tariff for {self.rated_as}"
+            return refuse(Verdict.SERVICE_NOT_SOLD, detail)
         if not self.offer.is_controlled and self.gateway.uncontrolled_sessions:
             return refuse(Verdict.NOT_CHARGED, UNCONTROLLED)
         if self.account.open_sessions >= self.terms.rules.max_open_sessions:
@@ -405,11 +408,9 @@ class _Step:
     def update(self, session: Session) -> Decision:
         """CCR-Update in state Open: debit, release, reserve anew; close on a refusal of the whole session."""
         if self._is_blocked():
-            self._credits(self.request.credits, may_grant=False)
-            return self._close(session, Outcome(Verdict.SERVICE_DENIED, detail="account or subscriber is blocked"))
+            return self._close(session, self._refused(Verdict.SERVICE_DENIED, BLOCKED), BLOCKED)
         if self.offer is not None and not self.offer.is_controlled and self.gateway.uncontrolled_sessions:
-            self._credits(self.request.credits, may_grant=False)
-            return self._close(session, Outcome(Verdict.NOT_CHARGED, detail=UNCONTROLLED))
+            return self._close(session, self._refused(Verdict.NOT_CHARGED, UNCONTROLLED), UNCONTROLLED)
         changed = changed_service(session.rated_as, self.request.changed_to) if self.request.changed_to else ""
         if changed:
             session = replace(session, rated_as=changed)
@@ -418,23 +419,28 @@ class _Step:
             answers = self._credits(self.request.credits, may_grant=True)
         refusal_of_all = self._refusal_of_all(answers)
         if refusal_of_all is not None:
-            return self._close(session, refusal_of_all)
+            return self._close(session, refusal_of_all, refusal_of_all.detail)
         return self._commit(session, Outcome(credits=answers))
 
     def terminate(self, session: Session) -> Decision:
-        """CCR-Termination: debit, release everything, close. Always succeeds."""
+        """CCR-Termination: debit, release everything, close, whatever else is wrong with it or with the user."""
+        if self._is_blocked():
+            return self._close(session, self._refused(Verdict.SERVICE_DENIED, BLOCKED), TERMINATED)
         answers = self._credits(self.request.credits, may_grant=False)
-        return self._close(session, Outcome(credits=answers))
+        return self._close(session, Outcome(credits=answers, detail=self.request.fault), TERMINATED)
+
+    def _refused(self, verdict: Verdict, detail: str, mark: str = "") -> Outcome:
+        """The whole request is refused, but what it reports is debited."""
+        answers = self._credits(self.request.credits, may_grant=False, mark=mark)
+        return Outcome(verdict, _used_only(answers), detail)
 
     def settle_late(self, session: Session) -> Decision:
         """A report after the session was closed: debit it at the session's tariff, grant nothing, say 5002."""
         if session.close_reason == NEVER_OPENED:
             self._take_unknown_usage()
             return self._commit(session, Outcome(Verdict.SESSION_UNKNOWN, detail=NEVER_OPENED))
-        answers = self._credits(self.request.credits, may_grant=False, mark=LATE)
         detail = f"the session was closed before ({session.close_reason}); reported usage was debited"
-        used = tuple(CreditOutcome(a.rating_group, a.service_identifiers, a.verdict, used=a.used) for a in answers)
-        return self._commit(session, Outcome(Verdict.SESSION_UNKNOWN, used, detail))
+        return self._commit(session, self._refused(Verdict.SESSION_UNKNOWN, detail, LATE))
 
     def record_unknown(self) -> Decision:
         """A report for a session that was never opened here: its usage goes on record, or is debited by policy."""
@@ -685,12 +691,14 @@ class _Step:
     def _refusal_of_all(self, answers: tuple[CreditOutcome, ...]) -> Outcome | None:
         """The answer that refuses the whole session, when its groups give reason to."""
         if self._is_empty_for_all(answers):
-            return Outcome(Verdict.CREDIT_LIMIT_REACHED, detail="no credit for any rating group")
+            detail = "no credit for any rating group"
+            return Outcome(Verdict.CREDIT_LIMIT_REACHED, _used_only(answers), detail)
         is_undivided = self.request.is_undivided or (
             self.gateway.single_service and len(answers) == 1 and self.request.request_type is RequestType.INITIAL
         )
         if is_undivided and answers[0].verdict is not Verdict.SUCCESS:
-            return Outcome(answers[0].verdict, detail="the only service of the session is refused")
+            detail = "the only service of the session is refused"
+            return Outcome(answers[0].verdict, _used_only(answers), detail)
         return None
 
     def _is_empty_for_all(self, answers: tuple[CreditOutcome, ...]) -> bool:
@@ -718,12 +726,11 @@ class _Step:
             conditions=request.conditions,
         )
 
-    def _close(self, session: Session, outcome: Outcome) -> Decision:
+    def _close(self, session: Session, outcome: Outcome, why: str) -> Decision:
         for key, quota in self.quotas.items():
             release_all(self.book, quota)
             self.quotas[key] = given_up(quota, _empty(quota))
         self.book.expire(self.at_ms)
-        why = "terminated by the gateway" if outcome.verdict is Verdict.SUCCESS else outcome.detail
         return self._commit(session, outcome, opened_sessions=-1, close_reason=why)
 
     def _commit(
@@ -763,8 +770,8 @@ class _Step:
             why=close_reason,
             answers=(*session.answers[1 - ANSWERS_KEPT :], answer),
             highest=max(session.highest_number, request.request_number),
-            host=request.origin_host,
-            realm=request.origin_realm,
+            host=request.origin_host or None,
+            realm=request.origin_realm or None,
             conditions=self.conditions,
         )
         return Decision(outcome, after, kept, entry=entry)
@@ -783,6 +790,11 @@ class _Step:
             if answered.issuperset(running):
                 return supervised
         return max(supervised, session.supervised_seconds)
+
+
+def _used_only(answers: tuple[CreditOutcome, ...]) -> tuple[CreditOutcome, ...]:
+    """What was debited, for answers that grant nothing."""
+    return tuple(CreditOutcome(a.rating_group, a.service_identifiers, a.verdict, used=a.used) for a in answers)
 
 
 def _used_at_all(credit: ServiceCredit) -> int:

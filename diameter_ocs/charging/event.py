@@ -265,7 +265,7 @@ class _Event:
             raise _Refused(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
         if self.offer is None:
             raise _Refused(
-                Verdict.RATING_FAILED,
+                Verdict.SERVICE_NOT_SOLD,
                 f"offer {self.subscriber.offer!r} has no tariff for {self.request.rated_as}",
             )
         if not self.offer.is_controlled:

@@ -95,6 +95,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     changed_to: the service that an update makes of the session, such as a call that gets video; empty: not said.
     conditions: those that this request tells; the others hold as they were.
     gateway: what the one who asks understands.
+    fault: why a Termination is refused although its report is taken; empty: it is not.
     """
 
     session_id: str
@@ -112,6 +113,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     changed_to: str = ""
     conditions: Conditions = UNKNOWN
     gateway: GatewayProfile = GENERIC
+    fault: str = ""
 
 
 class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):

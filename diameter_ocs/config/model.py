@@ -52,7 +52,7 @@ class Node(Section):
     served_realms: Realms = ()
     """Further realms whose requests are answered here."""
     serve_peer_realms: bool = True
-    """Answer requests addressed to the realms of admitted peers too."""
+    """Answer requests addressed to the realms of peers too, as long as one of theirs is connected."""
     cluster_hosts: Hosts = ()
     """Other names accepted as Destination-Host: the sister nodes this one stands in for."""
 

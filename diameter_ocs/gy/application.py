@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from diameter_ocs.charging.gateway_profile import GatewayProfile
 from diameter_ocs.charging.request import Outcome
@@ -18,8 +19,8 @@ from diameter_ocs.gy.decode import CcrDecoder, CreditControlRequest
 from diameter_ocs.gy.encode import CcaEncoder
 from diameter_ocs.gy.limits import HEAVY_OCTETS, HeavyAllowance, Sparing
 from diameter_ocs.gy.meter import Meter, Unmetered
-from diameter_ocs.peer.answers import MAX_ERROR_MESSAGE, error_answer
-from diameter_ocs.peer.avps import readable_avps
+from diameter_ocs.peer.answers import MAX_ERROR_MESSAGE, busy_code, destination_host, error_answer
+from diameter_ocs.peer.avps import AvpCode, readable_avps
 from diameter_ocs.peer.node import Node
 from diameter_ocs.values.verdict import Verdict
 from diameter_ocs.wire.result_code import RESULT_CODE_OF_VERDICT, ResultCode, result_code_of
@@ -29,7 +30,10 @@ log = structlog.get_logger("ocs.gy")
 DEFAULT_DEADLINE_SECONDS = 4.5
 REFUSAL_GRACE_SECONDS = 0.4
 """A refusal because the time is over comes when it is over; later than this nobody may get even that."""
-DESTINATION_REALM, DESTINATION_HOST = 283, 293
+DESTINATION_REALM = 283
+NOT_FOR_US = (UnableToDeliver, RealmNotServed)
+NOT_DONE = frozenset({Verdict.TOO_BUSY, Verdict.STORE_UNAVAILABLE, Verdict.INTERNAL_ERROR})
+"""Nothing was charged, and the same request may be sent again."""
 
 
 class Client(Protocol):
@@ -89,13 +93,13 @@ class GyApplication:
     def handle(self, message: bytes, client: Client, arrived: float) -> None:
         """Take a CCR of an open peer. arrived: monotonic seconds when its last octet was read."""
         if len(message) > HEAVY_OCTETS and not self.heavy.admits(client, len(message), arrived):
-            self._refuse(message, client, arrived, TooBusy("too many octets of very large requests at a time"))
+            self.refuse(message, client, arrived, TooBusy("too many octets of very large requests at a time"))
             return
         try:
             request = self.decoder.decode(message, client.gateway)
             self._check_route(request.destination_host, request.destination_realm)
         except MessageError as error:
-            self._refuse(message, client, arrived, self._first_error(message, error))
+            self._faulty(message, client, arrived, self._first_error(message, error))
             return
         except Exception:
             log.exception("a request could not be read", peer=client.label)
@@ -110,6 +114,17 @@ class GyApplication:
         self.pending += 1
         self.engine.submit(command, pending.finish, deadline)
 
+    def _faulty(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
+        """Refuse a message; what the last one of a session reports is debited before, if that can be read."""
+        report = None if isinstance(error, NOT_FOR_US) else self.decoder.last_report(message)
+        if report is None:
+            self.refuse(message, client, arrived, error)
+            return
+        settled = LastReport(self, message, client, arrived, error)
+        self.pending += 1
+        report = replace(report, fault=f"refused with {result_code_of(error):d}: {error.text[:MAX_ERROR_MESSAGE]}")
+        self.engine.submit(report, settled.finish, arrived + self.settings.answer_deadline_seconds)
+
     async def drain(self) -> None:
         """Wait until every request that was taken is answered."""
         if self.pending:
@@ -122,6 +137,12 @@ class GyApplication:
         if not self.pending and self._idle is not None:
             self._idle.set()
 
+    def count(self, outcome: Outcome) -> None:
+        """Tell the meter of every group of an answer."""
+        for credit in outcome.credits:
+            success = credit.verdict is Verdict.SUCCESS
+            self.meter.credit(credit, 2001 if success else RESULT_CODE_OF_VERDICT[credit.verdict])
+
     def _check_route(self, destination_host: str | None, destination_realm: str) -> None:
         """RFC 6733 §6.1.4: is this message for us?"""
         if destination_host is not None and destination_host.lower() not in self._hosts:
@@ -131,10 +152,10 @@ class GyApplication:
 
     def _first_error(self, message: bytes, error: MessageError) -> MessageError:
         """Routing is checked before AVPs are (RFC 6733 §7): a misrouted faulty message is told the former."""
-        if isinstance(error, InvalidAvpLength | UnableToDeliver | RealmNotServed):
+        if isinstance(error, (InvalidAvpLength, *NOT_FOR_US)):
             return error
         found = {avp.code: avp.data.decode("ascii", "replace") for avp in readable_avps(message) if avp.vendor == 0}
-        host, realm = found.get(DESTINATION_HOST), found.get(DESTINATION_REALM)
+        host, realm = found.get(AvpCode.DESTINATION_HOST), found.get(DESTINATION_REALM)
         try:
             if realm is not None:
                 self._check_route(host, realm)
@@ -144,12 +165,20 @@ class GyApplication:
             return UnableToDeliver("Destination-Host came without Destination-Realm")
         return error
 
-    def _refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
+    def refuse(self, message: bytes, client: Client, arrived: float, error: MessageError) -> None:
+        """Answer an error, and tell it unless too many are told already."""
         code, text = result_code_of(error), error.text[:MAX_ERROR_MESSAGE]
+        if isinstance(error, TooBusy):
+            code = busy_code(destination_host(message), self.node)
         untold = self.sparing.untold(client.label, arrived)
         if untold is not None:
             log.info("request refused", peer=client.label, result_code=int(code), cause=text, untold_before=untold)
         self._answer_error(message, client, arrived, code, text, error.failed_avp)
+
+    def refuse_undone(self, message: bytes, client: Client, arrived: float, outcome: Outcome) -> None:
+        """Nothing happened: ask the gateway to try again or elsewhere."""
+        code = self.encoder.refusal_code(outcome.verdict, destination_host(message))
+        self._answer_error(message, client, arrived, code, outcome.detail, b"")
 
     def _answer_error(
         self, message: bytes, client: Client, arrived: float, code: int, text: str, failed_avp: bytes
@@ -159,6 +188,32 @@ class GyApplication:
             return
         client.send(error_answer(message, code, self.node, text, failed_avp))
         self.meter.answered(client.label, 0, code, self.clock.now() - arrived)
+
+
+class LastReport:
+    """The report of a CCR-Termination that is refused: on its way to the books before the error is told."""
+
+    def __init__(
+        self, application: GyApplication, message: bytes, client: Client, arrived: float, error: MessageError
+    ) -> None:
+        self._application = application
+        self._message = message
+        self._client = client
+        self._arrived = arrived
+        self._error = error
+
+    def finish(self, outcome: Outcome) -> None:
+        """The engine's answer: the report is on disk, or nothing of it is."""
+        application = self._application
+        application.answered()
+        if outcome.verdict in NOT_DONE:
+            application.refuse_undone(self._message, self._client, self._arrived, outcome)
+            return
+        application.refuse(self._message, self._client, self._arrived, self._error)
+        if outcome.repeated:
+            application.meter.repeated()
+        else:
+            application.count(outcome)
 
 
 class Pending:
@@ -208,9 +263,7 @@ class Pending:
         if outcome.repeated:
             meter.repeated()
             return
-        for credit in outcome.credits:
-            success = credit.verdict is Verdict.SUCCESS
-            meter.credit(credit, 2001 if success else RESULT_CODE_OF_VERDICT[credit.verdict])
+        application.count(outcome)
         if outcome.verdict is Verdict.SESSION_UNKNOWN:
             self._count_unknown()
 

@@ -18,16 +18,24 @@ from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.charging.event import Action, EventRequest
 from diameter_ocs.charging.gateway_profile import GENERIC, GatewayProfile
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits, SessionRequest
-from diameter_ocs.errors import AvpOccursTooManyTimes, InvalidAvpValue, MissingAvp, ServiceContextUnknown
+from diameter_ocs.errors import (
+    AvpOccursTooManyTimes,
+    ContradictingAvps,
+    InvalidAvpValue,
+    MissingAvp,
+    RatingInputUnknown,
+    ServiceContextUnknown,
+)
 from diameter_ocs.gy.conditions import ConditionsReader
 from diameter_ocs.gy.gateways import Gateways
+from diameter_ocs.gy.last_report import readable_termination
 from diameter_ocs.gy.services import Services
 from diameter_ocs.gy.units import with_other_units
 from diameter_ocs.rating.catalogue import DATA
 from diameter_ocs.values.identity import Identity, IdentityKind, identity
 from diameter_ocs.values.session_key import MARK, session_key
 from diameter_ocs.wire.codec import Avp, Message, decode_avps, decode_message
-from diameter_ocs.wire.definition import example_avp, pack_avp
+from diameter_ocs.wire.definition import MANDATORY_FLAG, example_avp, pack_avp
 from diameter_ocs.wire.dictionary import Dictionary
 from diameter_ocs.wire.header import HEADER_OCTETS
 from diameter_ocs.wire.layout import Compiler, Layout, Odd, Op, Values, decode, from_avps
@@ -74,6 +82,17 @@ UNITS = (
     "CC-Service-Specific-Units",
 )
 COMMAND_RAW = ("Session-Id", "Subscription-Id", "Subscription-Id-Extension", "Service-Information")
+COMMAND_PARAMETERS = "Service-Parameter-Info"
+IN_LAST_REPORT = (
+    "Session-Id",
+    "CC-Sub-Session-Id",
+    "CC-Request-Number",
+    "Termination-Cause",
+    "Service-Identifier",
+    "Service-Context-Id",
+    "Origin-Host",
+    "Origin-Realm",
+)
 COMMAND_TEXT = (
     "Origin-Host",
     "Origin-Realm",
@@ -189,11 +208,13 @@ class CcrDecoder:
         wanted |= dict.fromkeys(COMMAND_TEXT, (Op.TEXT, None))
         wanted |= dict.fromkeys(COMMAND_NUMBERS, (Op.U32, None))
         wanted |= dict.fromkeys(COMMAND_ENUMERATIONS, (Op.I32, None))
-        wanted |= dict.fromkeys(COMMAND_CHECKED, (Op.RAW, None))
+        wanted |= dict.fromkeys((*COMMAND_CHECKED, COMMAND_PARAMETERS), (Op.RAW, None))
         wanted["Multiple-Services-Credit-Control"] = (Op.SPANNED_GROUP, credit)
         wanted["Requested-Service-Unit"] = (Op.GROUP, requested)
-        wanted["Used-Service-Unit"] = (Op.GROUP, used)
+        wanted["Used-Service-Unit"] = (Op.SPANNED_GROUP, used)
         self._layout, slots = compiler.layout(self._dictionary.command("CCR"), wanted)
+        self._take_last = itemgetter(*(slots[name] for name in IN_LAST_REPORT))
+        self._take_reports = itemgetter(slots["Multiple-Services-Credit-Control"], slots["Used-Service-Unit"])
         self._slots = _Slots(
             itemgetter(*(slots[name] for name in wanted)),
             slots["Session-Id"],
@@ -222,6 +243,41 @@ class CcrDecoder:
             names.sort(key=self._by_preference)
         return self._request(values, tuple(names), peer)
 
+    def last_report(self, message: bytes) -> SessionRequest | None:
+        """What a CCR-Termination that must be refused reports all the same; None: it does not say of which session."""
+        avps = readable_termination(message, self._dictionary)
+        if avps is None:
+            return None
+        values = from_avps(self._layout, avps)
+        session_id, sub_session, number, cause, service_id, context, origin_host, origin_realm = self._take_last(values)
+        msccs, command_usu = self._take_reports(values)
+        reports, fingerprint = [], 0
+        for mscc in msccs or ():
+            raw, _, usu, group, services, reasons, _ = self._take_mscc(mscc)
+            fingerprint = crc32(raw, fingerprint)
+            reports.append((group, services, usu, reasons))
+        if command_usu is not None:
+            reports.append((None, () if service_id is None else (service_id,), command_usu, None))
+        name = session_id[HEADER_OCTETS_OF_AVP : int.from_bytes(session_id[5:8], "big")].decode()
+        return SessionRequest(
+            _key(name, sub_session),
+            RequestType.TERMINATION,
+            number,
+            fingerprint,
+            context or "",
+            origin_host or "",
+            origin_realm or "",
+            credits=tuple(credit for each in reports if (credit := self._reported(*each)) is not None),
+            termination_cause=cause,
+        )
+
+    def _reported(self, group: Any, services: Any, usu: Any, reasons: Any) -> ServiceCredit | None:
+        """A report that wants nothing; None when its amounts are none that can be charged."""
+        try:
+            return self._credit(group, services, None, usu, reasons, None, {}, 0)
+        except InvalidAvpValue:
+            return None
+
     def _fast(self, message: bytes) -> Values:
         if message[HEADER_OCTETS : HEADER_OCTETS + 4] != SESSION_ID_CODE:
             raise Odd
@@ -246,7 +302,7 @@ class CcrDecoder:
             session_id, subscriptions, _, _,
             origin_host, origin_realm, realm, host, context, _,
             application, request_type, number, service_id, state, cause, action,
-            proxy_infos, sub_session, _, equipment,
+            proxy_infos, sub_session, _, equipment, parameters,
             msccs, command_rsu, command_usu,
         ) = self._slots.take(values)  # fmt: skip
         if application is not None and application != APPLICATION:
@@ -254,6 +310,8 @@ class CcrDecoder:
                 f"Auth-Application-Id {application} is not that of the header", _u32(258, application)
             )
         _check_lengths(session_id, origin_host, origin_realm, context)
+        if parameters:
+            _refuse_parameters(parameters)
         is_event = request_type == RequestType.EVENT
         if is_event:
             self._check_event(action)
@@ -388,6 +446,10 @@ class CcrDecoder:
             services = () if service_id is None else (service_id,)
             only = self._credit(None, services, command_rsu, command_usu, None, None, strange, 0)
             return (only,), crc32(encode(only))
+        if command_usu is not None:
+            raise ContradictingAvps(
+                "Used-Service-Unit stands beside Multiple-Services-Credit-Control", command_usu[0][0] + msccs[0][0]
+            )
         if len(msccs) > MAX_CREDITS:
             raise AvpOccursTooManyTimes(f"at most {MAX_CREDITS} services per request", msccs[MAX_CREDITS][0])
         fingerprint, asked = 0, []
@@ -506,6 +568,13 @@ def _key(session_id: str, sub_session: bytes | None) -> str:
     """sub_session: a CC-Sub-Session-Id AVP, Unsigned64."""
     number = None if sub_session is None else int.from_bytes(sub_session[HEADER_OCTETS_OF_AVP:], "big")
     return session_key(session_id, number)
+
+
+def _refuse_parameters(parameters: Sequence[bytes]) -> None:
+    """A Service-Parameter-Info with the M bit is an input that rating has to know, and no type of it is known here."""
+    for each in parameters:
+        if each[4] & MANDATORY_FLAG:
+            raise RatingInputUnknown("no type of Service-Parameter-Info has a meaning here", each)
 
 
 def _content_of_vendor_avp(avp: bytes) -> bytes:

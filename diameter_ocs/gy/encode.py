@@ -13,6 +13,8 @@ from diameter_ocs.gy.encode_event import event_parts, refused_event_parts
 from diameter_ocs.gy.final_units import encode_final_units
 from diameter_ocs.gy.options import encode_extras, encode_notices, granted_until_change
 from diameter_ocs.gy.units import cc_money, currency_code, specific_units, unit_avp
+from diameter_ocs.peer.answers import busy_code
+from diameter_ocs.peer.node import Node
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 from diameter_ocs.wire.definition import pack_avp
@@ -48,12 +50,13 @@ class CcaEncoder:
         origin = pack_avp(264, 0, True, origin_host.encode()) + pack_avp(296, 0, True, origin_realm.encode())
         self._origin_and_application = origin + _U32(258, M | 12, 4)
         self._success = _SUCCESS + self._origin_and_application
+        self._node = Node(origin_host=origin_host, origin_realm=origin_realm)
         self._store_code = ResultCode.UNABLE_TO_DELIVER if has_alternatives else ResultCode.UNABLE_TO_COMPLY
 
-    def result_code(self, verdict: Verdict) -> int:
-        """Command-level code of a verdict."""
-        if verdict is Verdict.SUCCESS:
-            return ResultCode.SUCCESS
+    def refusal_code(self, verdict: Verdict, destination_host: str | None) -> int:
+        """Command-level code of a verdict other than SUCCESS, by what the gateway had better do next."""
+        if verdict is Verdict.TOO_BUSY:
+            return busy_code(destination_host, self._node)
         return self._store_code if verdict is Verdict.STORE_UNAVAILABLE else RESULT_CODE_OF_VERDICT[verdict]
 
     def encode(self, message: bytes, request: CreditControlRequest, outcome: Outcome) -> tuple[int, bytes]:
@@ -62,7 +65,9 @@ class CcaEncoder:
         if request.is_command_level and verdict is Verdict.SUCCESS and outcome.credits:
             verdict = outcome.credits[0].verdict
         parts = [request.session_id_avp]
-        code = ResultCode.SUCCESS if verdict is Verdict.SUCCESS else self.result_code(verdict)
+        code: int = ResultCode.SUCCESS
+        if verdict is not Verdict.SUCCESS:
+            code = self.refusal_code(verdict, request.destination_host)
         if code == ResultCode.SUCCESS:
             parts.append(self._success)
         else:
@@ -78,7 +83,9 @@ class CcaEncoder:
                 parts.append(pack_avp(281, 0, False, outcome.detail[:MAX_ERROR_MESSAGE].encode()))
             if request.event is not None:
                 parts.append(refused_event_parts(request, outcome, encode_credit))
-            if request.is_command_level:
+            if verdict is Verdict.SERVICE_NOT_SOLD:
+                parts.append(_failed_service(request))
+            elif request.is_command_level:
                 parts.append(_failed_at_command_level(request, verdict))
             elif request.event is not None:
                 parts.append(_failed(request, outcome))
@@ -195,6 +202,13 @@ def _currency_in(request: CreditControlRequest, index: int) -> bytes:
     credit = asked.credits[index] if asked is not None else ServiceCredit(None)
     named = (units.currency for units in (credit.requested, *credit.used) if units is not None)
     return currency_code(next((currency for currency in named if currency), ""))
+
+
+def _failed_service(request: CreditControlRequest) -> bytes:
+    """The Service-Context-Id that the offer has no tariff for."""
+    asked = request.session or request.event
+    context = asked.service_context.encode() if asked is not None else b""
+    return pack_avp(279, 0, True, pack_avp(461, 0, True, context))
 
 
 def _failed_at_command_level(request: CreditControlRequest, verdict: Verdict) -> bytes:

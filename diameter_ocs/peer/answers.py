@@ -9,7 +9,7 @@ from functools import lru_cache
 from diameter_ocs.peer.avps import AvpCode, octets, readable_avps, text, unsigned32
 from diameter_ocs.peer.node import CREDIT_CONTROL, Node
 from diameter_ocs.wire.header import ERROR, HEADER_OCTETS, PROXIABLE, pack_header, read_header
-from diameter_ocs.wire.result_code import is_protocol_error
+from diameter_ocs.wire.result_code import ResultCode, is_protocol_error
 
 CREDIT_CONTROL_COMMAND = 272
 
@@ -41,6 +41,22 @@ def error_answer(request: bytes, code: int, node: Node, reason: str = "", failed
     if failed_avp:
         parts.append(octets(AvpCode.FAILED_AVP, failed_avp))
     return answer(request, b"".join(parts + found.proxy_infos), error=is_protocol_error(code))
+
+
+def busy_code(destination_host: str | None, node: Node) -> ResultCode:
+    """3004 only for a request that names this very node; any other may be served elsewhere: 3002 (RFC 6733 §7.1.3).
+
+    destination_host: as the request says it, None when it names nobody.
+    """
+    is_named = destination_host is not None and destination_host.lower() == node.origin_host.lower()
+    return ResultCode.TOO_BUSY if is_named else ResultCode.UNABLE_TO_DELIVER
+
+
+def destination_host(request: bytes) -> str | None:
+    """Destination-Host of a request, as far as it can be read."""
+    found = (avp.data for avp in readable_avps(request) if avp.code == AvpCode.DESTINATION_HOST and not avp.vendor)
+    host = next(found, None)
+    return None if host is None else host.decode("ascii", "replace")
 
 
 @lru_cache(maxsize=16)

@@ -330,7 +330,7 @@ def reject_while_closing(peer: Peer, _: ev.ConnCer, moment: Moment) -> Step:
 
 
 def crossing_request(peer: Peer, event: ev.MessageReceived, moment: Moment) -> Step:
-    """Closing | Rcv-Message: 3004, so that the peer knows it was not processed and asks another server."""
+    """Closing | Rcv-Message: too busy, so that the peer knows it was not processed and asks another server."""
     return peer, (do.Refuse(event.side, ResultCode.TOO_BUSY, "this server is disconnecting"),)
 
 

@@ -5,7 +5,7 @@ carried out here; between two events nothing runs.
 """
 
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from diameter_ocs.peer import actions as do
 from diameter_ocs.peer import events as ev
 from diameter_ocs.peer import messages
 from diameter_ocs.peer.admission import NotAdmitted, PeerRule, admit
-from diameter_ocs.peer.answers import error_answer
+from diameter_ocs.peer.answers import busy_code, destination_host, error_answer
 from diameter_ocs.peer.capabilities import RELAY, Capabilities
 from diameter_ocs.peer.checks import check_request
 from diameter_ocs.peer.events import DisconnectCause, Side
@@ -51,9 +51,6 @@ MAX_REMEMBERED_PEERS = 10_000
 MAX_LABELS = 200
 """Peers with a metrics label of their own; the others share the label of their rule."""
 
-MAX_REALMS = 1_000
-"""Realms learnt from peers. A peer of a rule without realm may name any."""
-
 
 class PeerEntry:
     """A peer's machine and its live connections."""
@@ -62,6 +59,8 @@ class PeerEntry:
         self.peer = peer
         self.rule = rule
         self.realm = rule.realm or ""
+        self.served_realm = ""
+        """The realm that is served because this peer is open; empty while it is not."""
         self.label = rule.host
         self.connections: dict[Side, Connection] = {}
         self.cer = b""
@@ -97,11 +96,11 @@ class _Cause(Struct):
 
 
 class PeerTable:
-    """realms: lower-case Origin-Realms of admitted peers, a live set. refused: the last peers not let in.
+    """realms: lower-case Origin-Realms of the peers that are open now, and how many of each; live.
 
-    draining: CCRs are refused with 3004, because the server is about to disconnect. on_opened: told the Origin-Host
-    of a peer that is open. on_origin_state: told an Origin-Host and the Origin-State-Id in its CER, CEA, DWR or DWA, 0
-    for none.
+    refused: the last peers not let in. draining: CCRs are refused as too busy, because the server is about to
+    disconnect. on_opened: told the Origin-Host of a peer that is open. on_origin_state: told an Origin-Host and the
+    Origin-State-Id in its CER, CEA, DWR or DWA, 0 for none.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class PeerTable:
         jitter: Callable[[], float],
     ) -> None:
         self.node = node
-        self.realms: set[str] = set()
+        self.realms: Counter[str] = Counter()
         self.refused: deque[RefusedPeer] = deque(maxlen=MAX_REFUSED_REMEMBERED)
         self.connections: set[Connection] = set()
         self.draining = False
@@ -539,8 +538,11 @@ class PeerTable:
             entry.connections[action.side].hand_over(cause.message, cause.arrived)
 
     def _refuse_message(self, entry: PeerEntry, action: do.Refuse, cause: _Cause) -> None:
-        self._observer.error_answered(entry.label, action.code)
-        answer = error_answer(cause.message, action.code, self.node, action.text)
+        code = action.code
+        if code is ResultCode.TOO_BUSY:
+            code = busy_code(destination_host(cause.message), self.node)
+        self._observer.error_answered(entry.label, code)
+        answer = error_answer(cause.message, code, self.node, action.text)
         entry.connections[action.side].send_now(answer, int.from_bytes(cause.message[5:8], "big"))
 
     def _disconnect(self, entry: PeerEntry, action: do.Disconnect, _: _Cause) -> None:
@@ -560,8 +562,8 @@ class PeerTable:
         connection.label = entry.label
         connection.gateway = self._gateways[remote.origin_host] or GENERIC
         entry.realm, entry.detail = remote.origin_realm, ""
-        if len(self.realms) < MAX_REALMS:
-            self.realms.add(remote.origin_realm.lower())
+        entry.served_realm = remote.origin_realm.lower()
+        self.realms[entry.served_realm] += 1
         log.info(
             "peer open",
             peer=remote.origin_host,
@@ -577,8 +579,17 @@ class PeerTable:
 
     def _closed(self, entry: PeerEntry, action: do.Closed, _: _Cause) -> None:
         entry.detail = action.text
+        self._forget_realm(entry)
         tell = log.info if action.orderly else log.warning
         tell("peer closed", peer=entry.peer.remote_host, cause=action.text)
+
+    def _forget_realm(self, entry: PeerEntry) -> None:
+        """A realm is served for as long as one of its peers is open: the table never holds more than connections."""
+        realm, entry.served_realm = entry.served_realm, ""
+        if realm:
+            self.realms[realm] -= 1
+        if not self.realms[realm]:
+            del self.realms[realm]
 
     def _failed_over(self, entry: PeerEntry, _: do.FailOver, __: _Cause) -> None:
         if entry.peer.state in OPEN:

@@ -1,7 +1,7 @@
 """Every Result-Code this server can send, and the one table from errors and verdicts to them.
 
 RFC 6733 §7.1, RFC 8506 §9, TS 32.299 §7.1. A refusal or error without a row here turns
-tests/test_house.py red.
+tests/test_house.py red. docs/result-codes.md says when each is sent, at which level, and what happens beside it.
 """
 
 from enum import IntEnum
@@ -11,7 +11,7 @@ from diameter_ocs.values.verdict import Verdict
 
 
 class ResultCode(IntEnum):
-    """Values of the Result-Code AVP (268)."""
+    """Values of the Result-Code AVP (268) that are sent, and those of RAA and ASA that mean something here."""
 
     SUCCESS = 2001
     LIMITED_SUCCESS = 2002
@@ -24,7 +24,6 @@ class ResultCode(IntEnum):
     INVALID_HDR_BITS = 3008
     INVALID_AVP_BITS = 3009
     UNKNOWN_PEER = 3010
-    ELECTION_LOST = 4003
     END_USER_SERVICE_DENIED = 4010
     CREDIT_CONTROL_NOT_APPLICABLE = 4011
     CREDIT_LIMIT_REACHED = 4012
@@ -63,12 +62,9 @@ RESULT_CODE_OF_ERROR: dict[type[errors.OcsError], ResultCode] = {
     errors.ContradictingAvps: ResultCode.CONTRADICTING_AVPS,
     errors.AvpNotAllowed: ResultCode.AVP_NOT_ALLOWED,
     errors.AvpOccursTooManyTimes: ResultCode.AVP_OCCURS_TOO_MANY_TIMES,
-    errors.UnknownPeer: ResultCode.UNKNOWN_PEER,
-    errors.NoCommonApplication: ResultCode.NO_COMMON_APPLICATION,
-    errors.NoCommonSecurity: ResultCode.NO_COMMON_SECURITY,
-    errors.ElectionLost: ResultCode.ELECTION_LOST,
     errors.UnableToComply: ResultCode.UNABLE_TO_COMPLY,
     errors.ServiceContextUnknown: ResultCode.RATING_FAILED,
+    errors.RatingInputUnknown: ResultCode.RATING_FAILED,
     errors.TooBusy: ResultCode.TOO_BUSY,
 }
 
@@ -80,6 +76,7 @@ RESULT_CODE_OF_VERDICT: dict[Verdict, ResultCode] = {
     Verdict.GROUP_NOT_ALLOWED: ResultCode.AUTHORIZATION_REJECTED,
     Verdict.CREDIT_LIMIT_REACHED: ResultCode.CREDIT_LIMIT_REACHED,
     Verdict.RATING_FAILED: ResultCode.RATING_FAILED,
+    Verdict.SERVICE_NOT_SOLD: ResultCode.RATING_FAILED,
     Verdict.UNIT_TYPE_UNSUPPORTED: ResultCode.INVALID_AVP_VALUE,
     Verdict.SESSION_UNKNOWN: ResultCode.UNKNOWN_SESSION_ID,
     Verdict.SESSION_ALREADY_OPEN: ResultCode.UNABLE_TO_COMPLY,

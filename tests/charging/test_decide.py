@@ -179,7 +179,7 @@ def test_too_many_sessions():
 
 
 def test_an_offer_that_is_not_sold():
-    assert Line(money(1), offer="gone").initial(ask()).outcome.verdict is Verdict.RATING_FAILED
+    assert Line(money(1), offer="gone").initial(ask()).outcome.verdict is Verdict.SERVICE_NOT_SOLD
 
 
 # Reporting -----------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ db.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
 sys.stdin.read()
 """
-TOO_BUSY, UNABLE_TO_COMPLY = 3004, 5012
+ASK_ANOTHER, TOO_BUSY, UNABLE_TO_COMPLY = 3002, 3004, 5012
+"""The first where the request names no server: a relay may try another one."""
 
 
 @contextlib.asynccontextmanager
@@ -98,6 +99,7 @@ async def assert_nothing_more_comes(peer):
 # Locked and full ---------------------------------------------------------------------------------
 
 
+@pytest.mark.row(38)
 async def test_a_database_locked_by_another_process(tmp_path):
     """5012 and nothing charged while it lasts, /readyz says so; then everything goes on, resends included."""
     async with line_on(tmp_path, store__busy_timeout_seconds=0.1) as line:
@@ -117,6 +119,7 @@ async def test_a_database_locked_by_another_process(tmp_path):
         assert await line.buckets() == {"data-1": (997 * MB, 10 * MB)}
 
 
+@pytest.mark.row(38)
 async def test_a_locked_database_with_sister_nodes(tmp_path):
     """3002 with the E bit: the gateway may ask there."""
     settings = {"store__busy_timeout_seconds": 0.1, "node__cluster_hosts": ["ocs02.example.org"]}
@@ -194,7 +197,7 @@ async def test_a_store_that_writes_too_late(tmp_path):
             for session in decided:
                 session.sent = session.request(UPDATE, mscc(10, wants=None, used=1 * MB))
             await line_up(line, *(session.sent for session in decided))
-            assert code_of(await waiting.ask(UPDATE, mscc(10, wants=None, used=4 * MB))) == TOO_BUSY
+            assert code_of(await waiting.ask(UPDATE, mscc(10, wants=None, used=4 * MB))) == ASK_ANOTHER
             status, text = await ready(node)
             assert status == 503
             assert "store" in text
@@ -224,8 +227,8 @@ async def test_a_store_that_reads_too_late(tmp_path):
         session = line.session()
         node.engine.cache.evict(line.account_id)
         async with busy(node.store._loader):
-            assert code_of(await session.ask(INITIAL, mscc(10))) == TOO_BUSY
-            assert code_of(await session.repeat()) == TOO_BUSY
+            assert code_of(await session.ask(INITIAL, mscc(10))) == ASK_ANOTHER
+            assert code_of(await session.repeat()) == ASK_ANOTHER
         await until(lambda: node.application.pending == 0)
         await assert_nothing_more_comes(line.peer)
         assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (1000 * MB, 0)})
@@ -242,7 +245,7 @@ async def test_a_journal_that_is_read_too_late(tmp_path):
             await session.ask(UPDATE, mscc(10, used=1 * MB))
         session.sent = first[0]
         async with busy(line.node.store._loader):
-            assert code_of(await session.repeat()) == TOO_BUSY
+            assert code_of(await session.repeat()) == ASK_ANOTHER
         await until(lambda: line.node.application.pending == 0)
         await assert_nothing_more_comes(line.peer)
         await session.repeat()
@@ -260,7 +263,7 @@ async def test_commands_without_deadline_shield_nobody(tmp_path):
             await line_up(line, first.request(UPDATE, mscc(10)))
             top_up = asyncio.create_task(node.engine.execute(Credit(line.account_id, data(5 * MB), "shop")))
             await until(lambda: node.engine.queue_length == 1)
-            assert code_of(await second.ask(INITIAL, mscc(10))) == TOO_BUSY
+            assert code_of(await second.ask(INITIAL, mscc(10))) == ASK_ANOTHER
         assert (await top_up).verdict is Verdict.SUCCESS
 
 
@@ -286,9 +289,10 @@ async def test_a_refusal_that_would_be_late_is_not_sent(tmp_path):
         assert debited(await line.entries()) == 3 * MB
 
 
+@pytest.mark.row(53)
 @pytest.mark.parametrize("names_us", [False, True])
 async def test_overload_is_told_in_time(tmp_path, names_us):
-    """A full queue refuses at once with 3004 and the E bit; what waited before is served."""
+    """A full queue refuses at once: 3004 if the request names this node, else 3002; what waited before is served."""
     async with line_on(tmp_path, engine__queue_limit=1, engine__batch_limit=1) as line:
         node = line.node
         sessions = [line.session(name) for name in "abcd"]
@@ -301,7 +305,8 @@ async def test_overload_is_told_in_time(tmp_path, names_us):
             await line_up(line, *(session.sent for session in sessions[:2]))
             for session in sessions[2:]:
                 answer = await session.ask(UPDATE, mscc(10, used=1 * MB), **host)
-                assert (code_of(answer), answer.header.flags & 0x20) == (TOO_BUSY, 0x20)
+                code = TOO_BUSY if names_us else ASK_ANOTHER
+                assert (code_of(answer), answer.header.flags & 0x20) == (code, 0x20)
         for session in sessions[:2]:
             octets = await line.peer.receive_bytes()
             assert_digestible(session.sent, octets)

@@ -346,7 +346,7 @@ async def test_blocking_an_account_ends_its_sessions(node):
         assert value(asr, "Re-Auth-Request-Type") is None
         peer.send(reply(octets, 2001))
         ended = await session.ask(TERMINATION, mscc(10, wants=None, used=2 * MB, reason=2), Termination_Cause=4)
-        assert code_of(ended) == 2001
+        assert code_of(ended) == 4010
         (row,) = await reach(node, session, RequestState.CCR_SEEN)
         assert (row.kind, row.cause, row.result_code) == (RequestKind.ABORT, "fraud", 2001)
         assert (await bucket_of(node)).remaining == 498 * MB

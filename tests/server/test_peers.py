@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from diameter_ocs.peer.admission import PeerRule
+from diameter_ocs.peer.avps import AvpCode, text
 from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.peer.messages import Command
 from diameter_ocs.peer.node import Node
@@ -58,7 +59,7 @@ async def test_a_peer_is_known_by_its_name_without_case() -> None:
         shouting = replace(GATEWAY, origin_host="PGW.Example.ORG", origin_realm="EXAMPLE.org")
         assert code_of(await gateway.introduce(shouting)) == 2001
         assert port.status().host == "PGW.Example.ORG"
-        assert port.peers.realms == {"example.org"}
+        assert set(port.peers.realms) == {"example.org"}
 
 
 async def test_a_relay_is_welcome() -> None:
@@ -271,11 +272,14 @@ async def test_one_peer_can_be_disconnected() -> None:
         assert not port.peers.disconnect(GATEWAY.origin_host, DisconnectCause.BUSY)
 
 
+@pytest.mark.row(53)
 async def test_a_request_that_crosses_our_dpr_goes_elsewhere() -> None:
     async with diameter_port() as port, await port.open_peer() as gateway:
         port.peers.disconnect(GATEWAY.origin_host, DisconnectCause.BUSY)
         await gateway.receive()
         answer = await gateway.ask(gateway.ccr())
+        assert (code_of(answer), answer.header.flags & ERROR) == (ResultCode.UNABLE_TO_DELIVER, ERROR)
+        answer = await gateway.ask(gateway.ccr(more=text(AvpCode.DESTINATION_HOST, "OCS.example.org")))
         assert (code_of(answer), answer.header.flags & ERROR) == (ResultCode.TOO_BUSY, ERROR)
 
 
@@ -359,4 +363,19 @@ async def test_peers_of_a_pattern_appear_when_they_come() -> None:
         smf = Node(origin_host="smf1.epc.example.org", origin_realm="epc.example.org")
         async with await port.open_peer(smf):
             assert port.status(smf.origin_host).rule == "*.epc.example.org"
-            assert port.peers.realms == {"epc.example.org"}
+            assert set(port.peers.realms) == {"epc.example.org"}
+
+
+@pytest.mark.row(52)
+async def test_a_realm_is_served_as_long_as_one_of_its_peers_is_open() -> None:
+    smfs = [Node(origin_host=f"smf{n}.epc.example.org", origin_realm="EPC.example.org") for n in (1, 2)]
+    async with diameter_port() as port:
+        async with await port.open_peer(smfs[0]):
+            async with await port.open_peer(smfs[1]):
+                assert port.peers.realms == {"epc.example.org": 2}
+            await port.until_state("closed", smfs[1].origin_host)
+            assert "epc.example.org" in port.peers.realms
+        await port.until_state("closed", smfs[0].origin_host)
+        assert port.peers.realms == {}
+        async with await port.open_peer(smfs[0]):
+            assert port.peers.realms == {"epc.example.org": 1}

@@ -217,7 +217,7 @@ async def test_requests_during_the_stop_are_refused_so_that_they_go_elsewhere() 
     async with diameter_port(drain=finishing.wait) as port, await port.open_peer() as gateway:  # type: ignore[arg-type]
         stopping = asyncio.create_task(port.server.stop())
         await port.until(lambda: port.peers.draining)
-        assert code_of(await gateway.ask(gateway.ccr())) == ResultCode.TOO_BUSY
+        assert code_of(await gateway.ask(gateway.ccr())) == ResultCode.UNABLE_TO_DELIVER
         finishing.set()
         await gateway.answer_next(Command.DISCONNECT_PEER)
         await stopping

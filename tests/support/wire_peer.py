@@ -75,7 +75,7 @@ class WirePeer:
     def dpr(self, cause: DisconnectCause = DisconnectCause.REBOOTING) -> bytes:
         return messages.stamped(messages.dpr(self.node, cause, 0x1003), next(self._ids))
 
-    def ccr(self, number: int = 0, session: str = "pgw.example.org;1;1") -> bytes:
+    def ccr(self, number: int = 0, session: str = "pgw.example.org;1;1", more: bytes = b"") -> bytes:
         """Just enough of a CCR-Update for answers to be told apart."""
         return self.request(
             Command.CREDIT_CONTROL,
@@ -84,7 +84,8 @@ class WirePeer:
             + text(AvpCode.ORIGIN_REALM, self.node.origin_realm)
             + unsigned32(AvpCode.AUTH_APPLICATION_ID, 4)
             + unsigned32(AvpCode.CC_REQUEST_TYPE, 2)
-            + unsigned32(AvpCode.CC_REQUEST_NUMBER, number),
+            + unsigned32(AvpCode.CC_REQUEST_NUMBER, number)
+            + more,
             application=4,
             flags=REQUEST | PROXIABLE,
         )
