@@ -1,7 +1,9 @@
 """The house keeps its own rules: imports point inwards, every refusal has its code, pure rooms stay pure."""
 
 import ast
-from collections.abc import Iterator
+import importlib
+import inspect
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,13 @@ from diameter_ocs.values.verdict import Verdict
 from diameter_ocs.wire.result_code import (
     RESULT_CODE_OF_ERROR,
     RESULT_CODE_OF_VERDICT,
+    ResultCode,
     is_protocol_error,
     result_code_of,
 )
 
 PACKAGE = Path(errors.__file__).parent
+TESTS = Path(__file__).parent
 RING = {
     "__init__": 0,
     "errors": 0,
@@ -114,6 +118,64 @@ def test_every_message_error_has_its_result_code():
 
 def test_every_verdict_has_its_result_code():
     assert [verdict for verdict in Verdict if verdict not in RESULT_CODE_OF_VERDICT] == []
+
+
+# Result-Codes by situation: docs/result-codes.md -----------------------------------------------
+
+
+SITUATIONS = PACKAGE.parent / "docs" / "result-codes.md"
+IMPOSSIBLE = "cannot happen here: "
+
+
+def situations() -> dict[int, list[str]]:
+    """The cells of every row by its number: situation, code, level, E, Failed-AVP, what happens."""
+    lines = SITUATIONS.read_text().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    numbered = [row for row in cells if row[0].isdigit()]
+    assert len({row[0] for row in numbered}) == len(numbered), "a number stands for one row"
+    return {int(row[0]): row[1:] for row in numbered}
+
+
+def proofs() -> dict[int, set[str]]:
+    """Tests over real connections by the row that they are marked with, each or one of its parameters."""
+    found: dict[int, set[str]] = {}
+    for path in [*TESTS.glob("scenarios/test_*.py"), *TESTS.glob("server/test_*.py")]:
+        module = importlib.import_module(f"tests.{path.parent.name}.{path.stem}")
+        of_module = getattr(module, "pytestmark", [])
+        for name, test in inspect.getmembers(module, inspect.isfunction):
+            if name.startswith("test_"):
+                marks = [*getattr(test, "pytestmark", []), *(of_module if isinstance(of_module, list) else [of_module])]
+                for number in rows_in(marks):
+                    found.setdefault(number, set()).add(f"{path.stem}::{name}")
+    return found
+
+
+def rows_in(marks: Iterable[pytest.Mark | pytest.MarkDecorator]) -> Iterator[int]:
+    for mark in marks:
+        if mark.name == "row":
+            yield from mark.args
+        elif mark.name == "parametrize":
+            for case in mark.args[1]:
+                yield from rows_in(getattr(case, "marks", ()))
+
+
+def test_every_situation_with_a_result_code_is_proved_over_a_connection():
+    told, proved = situations(), proofs()
+    impossible = {number for number, cells in told.items() if cells[-1].startswith(IMPOSSIBLE)}
+    assert all(len(told[number][-1]) > len(IMPOSSIBLE) for number in impossible), "say why"
+    assert told.keys() - impossible - proved.keys() == set(), "rows without a test"
+    assert proved.keys() - told.keys() == set(), "tests of rows that do not exist"
+    assert {number: proved[number] for number in impossible & proved.keys()} == {}, "these happen after all"
+
+
+def test_every_code_that_is_sent_has_its_situation_and_its_e_bit():
+    rows = situations().values()
+    told = {int(cells[1]) for cells in rows if cells[1].isdigit()}
+    sent = {*RESULT_CODE_OF_ERROR.values(), *RESULT_CODE_OF_VERDICT.values()} - {ResultCode.INVALID_MESSAGE_LENGTH}
+    assert sorted(sent - told) == []
+    assert sorted(told - set(ResultCode)) == []
+    wrong = [cells for cells in rows if cells[1].isdigit() and cells[3] != str(int(is_protocol_error(int(cells[1]))))]
+    assert wrong == []
 
 
 def test_an_unforeseen_error_is_unable_to_comply():

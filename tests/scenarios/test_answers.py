@@ -1,5 +1,6 @@
 """Optional AVPs of answers, free services, quota policies and triggers, from end to end over the wire."""
 
+import pytest
 import pytest_asyncio
 
 from tests.support.catalogue import written
@@ -126,6 +127,7 @@ async def test_an_announcement_with_the_last_grant(line):
     assert value(group, "Announcement-Information", "Announcement-Identifier") == 7
 
 
+@pytest.mark.row(12)
 async def test_a_group_without_control_is_answered_4011(line):
     session = (await line.open(money(1_000_000))).session()
     opened = await session.ask(INITIAL, mscc(10), mscc(20))
@@ -135,6 +137,7 @@ async def test_a_group_without_control_is_answered_4011(line):
     assert (await line.buckets())["money"] == (1_000_000, 200_000)
 
 
+@pytest.mark.row(12)
 async def test_an_offer_without_control_is_answered_4011_as_a_whole(line):
     session = (await line.open(money(1_000_000), offer="gift")).session()
     assert code_of(await session.ask(INITIAL, mscc(10))) == 4011

@@ -126,6 +126,7 @@ async def test_amounts_that_cannot_be_charged(line, wrong):
     assert await line.buckets() == {"money": (1_000_000, 0)}
 
 
+@pytest.mark.row(25)
 async def test_a_foreign_currency(line):
     """Row 25: 5031 with the Currency-Code, of the whole event or of one service of a session."""
     await line.open(money(1_000_000))
@@ -140,6 +141,7 @@ async def test_a_foreign_currency(line):
     assert (await line.buckets())["money"][0] == 1_000_000
 
 
+@pytest.mark.row(27)
 async def test_an_event_without_credit(line):
     """Row 27: 4012 for the command and for the service; nothing is debited, also not of the service before it."""
     await line.open(money(100_000))
@@ -173,6 +175,7 @@ async def test_treatments(line, group, code, granted):
     assert await line.buckets() == {"money": (1_000_000, 0)}
 
 
+@pytest.mark.row(12)
 async def test_a_service_that_is_not_charged(line):
     """Row 12: 4011 for the command, no session."""
     await line.open(money(1_000_000))
@@ -202,6 +205,7 @@ async def test_units_of_another_type(line):
     assert (code_of(answer), failed_avp(answer)) == (5004, avp("Multiple-Services-Credit-Control", hierarchy))
 
 
+@pytest.mark.row(7)
 async def test_a_blocked_account(line):
     """Nothing is debited, but what was debited before is given back."""
     await line.open(money(1_000_000))
@@ -216,6 +220,7 @@ async def test_a_blocked_account(line):
 # Repeats --------------------------------------------------------------------------------------
 
 
+@pytest.mark.row(33)
 @pytest.mark.parametrize("flags", [0xC0, 0xD0])
 async def test_a_repeat_gets_the_same_answer(line, flags):
     """With and without T: the octets of the first answer, and no second debit."""
@@ -239,6 +244,7 @@ async def test_repeats_that_come_together(line):
     assert await line.buckets() == {"money": (930_000, 0)}
 
 
+@pytest.mark.row(34)
 async def test_the_same_key_for_another_event(line):
     await line.open(money(1_000_000))
     assert code_of(await ask(line, DEBIT, sms(1))) == 2001
@@ -335,6 +341,7 @@ async def test_a_refund_of_an_amount(line, wish, code, left):
     assert await line.buckets() == {"money": (left, 0)}
 
 
+@pytest.mark.row(28)
 async def test_a_refund_that_is_not_known(line):
     """Row 28: a strange, foreign, used, missing or exceeded reference is 5031 with it; nothing is credited."""
     await line.open(money(1_000_000))
@@ -362,6 +369,7 @@ async def test_a_refund_by_tariff_where_the_rule_allows_it(line):
 # Balance and price ----------------------------------------------------------------------------
 
 
+@pytest.mark.row(29)
 async def test_a_balance_check(line):
     """Row 29: 2001 whether it is enough or not; the money that is left; nothing reserved, nothing written."""
     await line.open(money(150_000), data(1))

@@ -1,5 +1,6 @@
 """Redirect and restrict over the wire: the last units, the time after them, and the way back."""
 
+import pytest
 import pytest_asyncio
 
 from diameter_ocs.ledger.account import Bucket
@@ -99,6 +100,7 @@ def final_of(answer):
     return value(final, "Final-Unit-Action"), value(final, "Redirect-Server", "Redirect-Server-Address")
 
 
+@pytest.mark.row(16)
 async def test_from_the_last_unit_to_the_portal_and_back(line):
     session = (await line.open(money(100_000))).session()
     last = await session.ask(INITIAL, mscc(10))
@@ -126,6 +128,7 @@ async def test_from_the_last_unit_to_the_portal_and_back(line):
     assert sum(remaining for remaining, _ in (await line.buckets()).values()) == 980_000
 
 
+@pytest.mark.row(16)
 async def test_nothing_from_the_start(line):
     session = (await line.open(money(0))).session()
     opened = await session.ask(INITIAL, mscc(10), mscc(20))

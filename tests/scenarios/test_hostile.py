@@ -225,6 +225,7 @@ def at(path, innermost):
     return innermost
 
 
+@pytest.mark.row(59)
 @pytest.mark.parametrize("vendor", [0, 10415, 99_999])
 @pytest.mark.parametrize("where", PATHS)
 async def test_an_unknown_avp_that_must_be_understood_at_any_depth(line, where, vendor):
@@ -374,6 +375,7 @@ async def test_absurd_numbers_of_groups_services_and_requests(line, number):
     assert (await line.buckets())["data-1"][0] == 100 * MB - 1
 
 
+@pytest.mark.row(64)
 @pytest.mark.parametrize(("count", "code"), [(128, 2001), (129, 5009)])
 async def test_many_groups_in_one_request(line, count, code):
     session = (await line.open(data(10_000 * MB), offer="bundle")).session()
@@ -389,6 +391,7 @@ async def test_many_groups_in_one_request(line, count, code):
     assert len(octets) < 65_536
 
 
+@pytest.mark.row(40)
 async def test_many_groups_in_one_session(line):
     """Usage of all of them is debited, but above a limit no more are kept: 5006 in the MSCC, the others go on."""
     session = (await line.open(data(100_000 * MB), offer="bundle")).session()
@@ -403,6 +406,7 @@ async def test_many_groups_in_one_session(line):
     assert await line.buckets() == {"data-1": (100_000 * MB - 13, 0)}
 
 
+@pytest.mark.row(64)
 @pytest.mark.parametrize(("count", "code"), [(64, 2001), (65, 5009)])
 async def test_many_services_in_one_group(line, count, code):
     session = (await line.open(data(100 * MB), offer="bundle")).session()
@@ -458,6 +462,7 @@ async def test_what_is_quoted_is_cut(line, name, capture_log):
     assert len(value(answer, "Error-Message")) <= 200
 
 
+@pytest.mark.row(60)
 @pytest.mark.parametrize(
     "place", ["Session-Id", "Origin-Host", "Service-Context-Id", "User-Name", "Subscription-Id-Data"]
 )

@@ -1,10 +1,7 @@
 """Situations of credit control and their Result-Codes, row by row: code, level, E bit, Failed-AVP, and what is on disk.
 
-Rows 1-40 are here, 50-71 (messages and routing) in test_message_codes.py. ROWS says where each is proved.
+The rows are those of docs/result-codes.md: 1 to 40 here and in test_events.py, 50 to 72 in test_message_codes.py.
 """
-
-import inspect
-import sys
 
 import pytest
 
@@ -13,7 +10,6 @@ from diameter_ocs.ledger.account import Status
 from diameter_ocs.ledger.journal import Action
 from diameter_ocs.recharge.commands import SetAccountStatus, SetSubscriberStatus
 from diameter_ocs.values.verdict import Verdict
-from tests.scenarios import test_events, test_faults, test_message_codes
 from tests.support.gy import (
     EVENT,
     INITIAL,
@@ -35,81 +31,7 @@ from tests.support.ocs import MB, OCS_HOST, code_of, data, groups, money, mscc, 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SETTINGS = {"sessions__max_open_per_account": 3}
-
-ROWS = {
-    1: "test_all_right",
-    2: "test_a_report_without_a_wish",
-    3: "test_an_initial_request_without_credits",
-    4: "test_user_unknown",
-    5: "test_nobody_named",
-    6: "test_identity_of_an_unknown_type",
-    7: "test_blocked_at_the_start",
-    8: "test_blocked_during_a_session",
-    9: "test_a_group_that_is_refused",
-    10: "test_a_group_that_is_refused",
-    11: "test_a_free_group",
-    12: "test_a_service_that_is_not_charged",
-    13: "test_no_credit_for_one_group",
-    14: "test_no_credit_ends_the_session",
-    15: "test_no_credit_ends_the_session",
-    17: "test_less_than_asked",
-    18: "test_more_used_than_there_was",
-    19: "test_a_group_nobody_sells",
-    20: "test_a_group_nobody_named",
-    21: "test_an_unknown_context",
-    22: "test_a_refund_that_is_not_known",
-    24: "test_a_unit_type_without_price",
-    25: "test_a_foreign_currency",
-    26: "test_an_event_without_action",
-    27: "test_an_event_without_credit",
-    28: "test_a_refund_that_is_not_known",
-    29: "test_a_balance_check",
-    30: "test_a_session_never_known",
-    31: "test_a_report_after_the_end",
-    32: "test_a_second_initial_request",
-    33: "test_a_repeat",
-    34: "test_the_same_number_for_another_request",
-    35: "test_an_unknown_request_type",
-    36: "test_an_internal_error_before_the_commit",
-    37: "test_an_internal_error_after_the_commit",
-    38: "test_the_store_is_unavailable",
-    39: "test_a_termination_with_an_error",
-    40: "test_too_many_sessions",
-    50: "test_base_protocol",
-    51: "test_base_protocol",
-    52: "test_base_protocol",
-    53: "test_overload_is_told_in_time",
-    55: "test_base_protocol",
-    56: "test_base_protocol",
-    57: "test_base_protocol",
-    58: "test_refused_introductions",
-    59: "test_base_protocol",
-    60: "test_base_protocol",
-    61: "test_base_protocol",
-    63: "test_base_protocol",
-    64: "test_base_protocol",
-    65: "test_refused_introductions",
-    66: "test_base_protocol",
-    67: "test_what_is_no_error",
-    68: "test_base_protocol",
-    69: "test_a_wrong_message_length_closes_the_connection",
-    70: "test_refused_introductions",
-    71: "test_an_internal_error_before_the_commit",
-}
-NOT_OFFERED = {
-    16: "redirect and restrict come later: the last grant is TERMINATE, then 4012",
-    23: "Service-Parameter-Info is accepted and not read",
-    54: "only agents look for loops; a Route-Record with our name is harmless",
-    62: "no AVPs that a session request may carry contradict one another",
-}
-
-
-async def test_every_row_is_proved_somewhere():
-    here = {name for name, _ in inspect.getmembers(sys.modules[__name__], inspect.isfunction)}
-    there = {name for each in (test_events, test_faults, test_message_codes) for name, _ in inspect.getmembers(each)}
-    assert set(ROWS.values()) <= here | there
-    assert sorted(ROWS.keys() | NOT_OFFERED.keys()) == [*range(1, 41), *range(50, 72)]
-    assert not ROWS.keys() & NOT_OFFERED.keys()
+USD = 840
 
 
 async def stop_service(line, whom, status=Status.BLOCKED):
@@ -123,6 +45,7 @@ async def stop_service(line, whom, status=Status.BLOCKED):
 # Credit control -------------------------------------------------------------------------------
 
 
+@pytest.mark.row(1)
 async def test_all_right(line):
     """Row 1: debit, release, reserve; the answer is stored."""
     session = (await line.open(data(100 * MB))).session()
@@ -143,6 +66,7 @@ async def test_all_right(line):
     assert (await line.account()).open_sessions == 0
 
 
+@pytest.mark.row(2)
 async def test_a_report_without_a_wish(line):
     """Row 2: debit, release, no Granted-Service-Unit."""
     session = (await line.open(data(100 * MB))).session()
@@ -153,6 +77,7 @@ async def test_a_report_without_a_wish(line):
     assert await line.buckets() == {"data-1": (97 * MB, 0)}
 
 
+@pytest.mark.row(3)
 async def test_an_initial_request_without_credits(line):
     """Row 3: the session is open, nothing is reserved."""
     session = (await line.open(data(100 * MB))).session()
@@ -162,6 +87,7 @@ async def test_an_initial_request_without_credits(line):
     assert await line.sessions() == {session.session_id: "open"}
 
 
+@pytest.mark.row(4)
 async def test_user_unknown(line):
     """Row 4: nothing happens, no session."""
     session = line.session()
@@ -169,6 +95,7 @@ async def test_user_unknown(line):
     assert await stored_session(line.node, session.session_id) is None
 
 
+@pytest.mark.row(5)
 async def test_nobody_named(line):
     """Row 5: example Subscription-Id; a User-Name or an identity in Service-Information is good enough."""
     await line.open(data(100 * MB))
@@ -187,6 +114,7 @@ async def test_nobody_named(line):
     assert await line.sessions() == {by_name.session_id: "open", inside.session_id: "open"}
 
 
+@pytest.mark.row(6)
 @pytest.mark.parametrize("order", [1, -1])
 async def test_identity_of_an_unknown_type(line, order):
     """Row 6: only when no other one is usable; the Failed-AVP is that Subscription-Id."""
@@ -202,6 +130,7 @@ async def test_identity_of_an_unknown_type(line, order):
     assert code_of(answer) == 2001
 
 
+@pytest.mark.row(7)
 @pytest.mark.parametrize("whom", ["account", "subscriber"])
 async def test_blocked_at_the_start(line, whom):
     """Row 7: 4010, no session."""
@@ -212,6 +141,7 @@ async def test_blocked_at_the_start(line, whom):
     assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
 
 
+@pytest.mark.row(8)
 @pytest.mark.parametrize("whom", ["account", "subscriber"])
 async def test_blocked_during_a_session(line, whom):
     """Row 8: debit the usage, release everything, close."""
@@ -224,6 +154,7 @@ async def test_blocked_during_a_session(line, whom):
     assert await line.sessions() == {session.session_id: "closed"}
 
 
+@pytest.mark.row(9, 10)
 @pytest.mark.parametrize(("group", "code"), [(40, 4010), (50, 5003)])
 async def test_a_group_that_is_refused(line, group, code):
     """Rows 9 and 10: in the MSCC only; its usage is debited, the others go on."""
@@ -240,6 +171,7 @@ async def test_a_group_that_is_refused(line, group, code):
     assert await line.buckets() == {"data-1": (98 * MB, 10 * MB)}
 
 
+@pytest.mark.row(11)
 async def test_a_free_group(line):
     """Row 11: a grant at price 0, nothing reserved, not even without a balance."""
     session = (await line.open()).session()
@@ -252,6 +184,7 @@ async def test_a_free_group(line):
     assert await line.buckets() == {}
 
 
+@pytest.mark.row(13)
 async def test_no_credit_for_one_group(line):
     """Row 13: its usage is debited, it gets no grant; others go on and the session stays."""
     session = (await line.open(data(10 * MB))).session()
@@ -263,6 +196,7 @@ async def test_no_credit_for_one_group(line):
     assert await line.sessions() == {session.session_id: "open"}
 
 
+@pytest.mark.row(14, 15)
 async def test_no_credit_ends_the_session(line):
     """Rows 14 and 15: an offer may refuse the whole session; usage is debited, the rest as debt."""
     await line.open(money(200_000), offer="ending")
@@ -277,6 +211,7 @@ async def test_no_credit_ends_the_session(line):
     assert await line.sessions() == {session.session_id: "closed"}
 
 
+@pytest.mark.row(17)
 async def test_less_than_asked(line):
     """Row 17: what is left, with Final-Unit-Indication TERMINATE, and without threshold."""
     session = (await line.open(data(6 * MB))).session()
@@ -288,6 +223,7 @@ async def test_less_than_asked(line):
     assert await line.buckets() == {"data-1": (6 * MB, 6 * MB)}
 
 
+@pytest.mark.row(18)
 async def test_more_used_than_there_was(line):
     """Row 18: everything is debited, below zero, and marked."""
     session = (await line.open(data(6 * MB))).session()
@@ -298,6 +234,7 @@ async def test_more_used_than_there_was(line):
     assert (1 * MB, "overuse") in postings(await line.entries(), Action.DEBIT)
 
 
+@pytest.mark.row(19)
 async def test_a_group_nobody_sells(line):
     """Row 19: 5031 in the MSCC, the group in the Failed-AVP; its usage goes on record, others go on."""
     session = (await line.open(data(100 * MB))).session()
@@ -313,6 +250,7 @@ async def test_a_group_nobody_sells(line):
     assert postings(await line.entries(), Action.UNRATED) == [(5 * MB, "")]
 
 
+@pytest.mark.row(20)
 async def test_a_group_nobody_named(line):
     """Row 20: without default group 5031 and an example; with one the default group pays."""
     session = (await line.open(data(100 * MB), offer="nameless")).session()
@@ -322,6 +260,7 @@ async def test_a_group_nobody_named(line):
     assert await line.buckets() == {"data-1": (100 * MB, 0)}
 
 
+@pytest.mark.row(21)
 async def test_an_unknown_context(line):
     """Row 21: refused at the start; later the session's own context counts."""
     session = (await line.open(data(100 * MB))).session()
@@ -334,6 +273,72 @@ async def test_an_unknown_context(line):
     assert await line.buckets() == {"data-1": (99 * MB, 10 * MB)}
 
 
+@pytest.mark.row(22)
+@pytest.mark.parametrize("credit", [mscc(10), ("Requested-Service-Unit", [])], ids=["group", "command level"])
+async def test_a_service_that_the_offer_does_not_sell(line, credit):
+    """Row 22: 5031 with the Service-Context-Id; nothing is opened. An event is told the same."""
+    await line.open(money(1_000_000), offer="nameless")
+    voice = {"Service_Context_Id": "32260@3gpp.org"}
+    session = line.session()
+    for kind, more in ((INITIAL, {}), (EVENT, {"Requested_Action": 0})):
+        answer = await session.ask(kind, credit, **voice, **more)
+        assert (code_of(answer), failed_avp(answer)) == (5031, avp("Service-Context-Id", "32260@3gpp.org"))
+    before = await line.entries()
+    assert (await line.sessions(), await line.buckets()) == ({}, {"money": (1_000_000, 0)})
+    assert code_of(await line.session("b").ask(INITIAL, mscc(10))) == 2001
+    assert len(await line.entries()) == len(before) + 1
+
+
+@pytest.mark.row(23)
+@pytest.mark.parametrize("kind", [INITIAL, UPDATE, EVENT])
+async def test_a_rating_input_of_an_unknown_type(line, kind):
+    """Row 23: 5031 with it if it has to be understood; nothing is charged, and the session goes on without it."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    state = await line.account(), await line.sessions()
+    known = avp("Service-Parameter-Info", [("Service-Parameter-Type", 1), ("Service-Parameter-Value", b"x")])
+    strict = known[:4] + b"\x40" + known[5:]
+    asking = line.session("b") if kind == INITIAL else session
+    action = {"Requested_Action": 0} if kind == EVENT else {}
+    request = asking.request(kind, mscc(10, used=4 * MB), **action)
+    _, answer = await exchange(line.peer, extended(request, known, strict))
+    assert (code_of(answer), failed_avp(answer)) == (5031, strict)
+    assert (await line.account(), await line.sessions()) == state
+    _, answer = await exchange(line.peer, extended(request, known))
+    assert code_of(answer) == 2001
+
+
+@pytest.mark.row(25)
+async def test_reported_money_of_a_foreign_currency(line):
+    """Row 25: 5031 in the MSCC with the Currency-Code; the amount is on record, no balance moves, others go on."""
+    session = (await line.open(money(1_000_000))).session()
+    await session.ask(INITIAL, mscc(10))
+    dollars = [("Unit-Value", [("Value-Digits", 3)]), ("Currency-Code", USD)]
+    foreign = [("Used-Service-Unit", [("CC-Money", dollars)]), ("Rating-Group", 20)]
+    answer = await session.ask(UPDATE, ("Multiple-Services-Credit-Control", foreign), mscc(10, used=5 * MB))
+    assert (code_of(answer), group_codes(answer)) == (2001, [(20, 5031), (10, 2001)])
+    assert failed_avp(answer) == avp("Currency-Code", USD)
+    assert await line.buckets() == {"money": (900_000, 200_000)}
+    assert postings(await line.entries(), Action.UNRATED) == [(3_000_000, "")]
+
+
+@pytest.mark.row(24)
+async def test_a_unit_type_without_price_at_command_level(line):
+    """Row 24: 5004 for the whole answer, with the unit; nothing is opened, of a session that runs usage is debited."""
+    await line.open(data(100 * MB))
+    wish = ("Requested-Service-Unit", [("CC-Service-Specific-Units", 5)])
+    answer = await line.session("b").ask(INITIAL, wish)
+    assert (code_of(answer), failed_avp(answer)) == (5004, avp(*wish))
+    assert await line.sessions() == {}
+    session = line.session()
+    await session.ask(INITIAL, ("Requested-Service-Unit", []))
+    answer = await session.ask(UPDATE, wish, ("Used-Service-Unit", [("CC-Total-Octets", 2 * MB)]))
+    assert (code_of(answer), failed_avp(answer)) == (5004, avp(*wish))
+    assert await line.buckets() == {"data-1": (98 * MB, 0)}
+    assert await line.sessions() == {session.session_id: "closed"}
+
+
+@pytest.mark.row(24)
 async def test_a_unit_type_without_price(line):
     """Row 24: 5004 in the MSCC with the unit; usage is debited, nothing granted."""
     session = (await line.open(data(100 * MB))).session()
@@ -347,6 +352,7 @@ async def test_a_unit_type_without_price(line):
     assert await line.buckets() == {"data-1": (98 * MB, 0)}
 
 
+@pytest.mark.row(26)
 async def test_an_event_without_action(line):
     """Row 26: example Requested-Action."""
     await line.open(data(100 * MB))
@@ -355,6 +361,7 @@ async def test_an_event_without_action(line):
     assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
 
 
+@pytest.mark.row(30)
 @pytest.mark.parametrize("kind", [UPDATE, TERMINATION])
 @pytest.mark.parametrize("who", ["known", "unknown", "nobody"])
 async def test_a_session_never_known(line, kind, who):
@@ -368,10 +375,14 @@ async def test_a_session_never_known(line, kind, who):
         answer = await session.ask(kind, mscc(10, wants=None, used=3 * MB), number=4, leave=leave)
         assert (code_of(answer), groups(answer)) == (5002, [])
     assert await line.buckets() == {"data-1": (100 * MB, 0)}
+    stored = await stored_session(line.node, session.session_id)
+    assert (stored.status.value if stored else None) == ("closed" if who == "known" else None)
+    assert (await line.account()).open_sessions == 0
     recorded = [(3 * MB, "")] if who == "known" else []
     assert postings(await line.entries(), Action.UNRATED) == recorded
 
 
+@pytest.mark.row(31)
 @pytest.mark.parametrize("kind", [UPDATE, TERMINATION])
 async def test_a_report_after_the_end(line, kind):
     """Row 31: debited at the session's tariff, once, and marked; no grant, 5002."""
@@ -386,6 +397,7 @@ async def test_a_report_after_the_end(line, kind):
     assert (await line.account()).open_sessions == 0
 
 
+@pytest.mark.row(32)
 async def test_a_second_initial_request(line):
     """Row 32: 5012, the session stays as it is."""
     session = (await line.open(data(100 * MB))).session()
@@ -396,6 +408,7 @@ async def test_a_second_initial_request(line):
     assert granted(await session.ask(UPDATE, mscc(10, used=1 * MB))) == [10 * MB]
 
 
+@pytest.mark.row(33)
 @pytest.mark.parametrize("flags", [0xC0, 0xD0])
 async def test_a_repeat(line, flags):
     """Row 33: the same octets but for the Hop-by-Hop Identifier, no effect; with or without T."""
@@ -409,6 +422,7 @@ async def test_a_repeat(line, flags):
     assert await line.account() == state
 
 
+@pytest.mark.row(34)
 @pytest.mark.parametrize(
     ("kind", "credit"),
     [(UPDATE, mscc(10, used=5 * MB)), (UPDATE, mscc(20, used=4 * MB)), (TERMINATION, mscc(10, used=4 * MB))],
@@ -425,6 +439,7 @@ async def test_the_same_number_for_another_request(line, kind, credit):
     assert await line.sessions() == {session.session_id: "open"}
 
 
+@pytest.mark.row(35)
 @pytest.mark.parametrize("kind", [0, 5, 0xFFFFFFFF])
 async def test_an_unknown_request_type(line, kind):
     """Row 35: 5004 with it; the answer leaves out what would break its own grammar."""
@@ -439,6 +454,7 @@ async def test_an_unknown_request_type(line, kind):
     assert (await line.sessions(), await line.buckets()) == ({}, {"data-1": (100 * MB, 0)})
 
 
+@pytest.mark.row(36, 71)
 async def test_an_internal_error_before_the_commit(line, monkeypatch):
     """Rows 36 and 71: 5012, nothing debited and nothing stored, so the resend is processed."""
     session = (await line.open(data(100 * MB))).session()
@@ -452,6 +468,50 @@ async def test_an_internal_error_before_the_commit(line, monkeypatch):
     assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
 
 
+@pytest.mark.row(36)
+async def test_a_request_that_cannot_be_read_by_a_mistake_of_ours(line, monkeypatch):
+    """Row 36: 5012 as well; nothing of it has happened, and the resend is processed."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    before = await line.account()
+    with monkeypatch.context() as broken:
+        broken.setattr(line.node.application.decoder, "decode", lambda _: 1 // 0)
+        assert code_of(await session.ask(UPDATE, mscc(10, used=4 * MB))) == 5012
+    assert await line.account() == before
+    assert granted(await session.repeat()) == [10 * MB]
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+
+
+@pytest.mark.row(36)
+async def test_the_engine_stumbles(line, monkeypatch):
+    """Row 36: what was decided and not on its way to the store is refused and forgotten."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    before = await line.account()
+    with monkeypatch.context() as broken:
+        broken.setattr("diameter_ocs.engine.batch.Batch.seal", lambda _: 1 // 0)
+        assert code_of(await session.ask(UPDATE, mscc(10, used=4 * MB))) == 5012
+    assert await line.account() == before
+    assert granted(await session.repeat()) == [10 * MB]
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+
+
+@pytest.mark.row(37)
+async def test_an_outcome_that_cannot_be_written(line, monkeypatch):
+    """Row 37: 5012 at once instead of silence; the debit stands, the repeat gets the stored answer."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    with monkeypatch.context() as broken:
+        broken.setattr("diameter_ocs.gy.encode.encode_credit", lambda _: 1 // 0)
+        answer = await session.ask(UPDATE, mscc(10, used=4 * MB))
+    assert (code_of(answer), groups(answer)) == (5012, [])
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+    assert granted(await session.repeat()) == [10 * MB]
+    assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
+    assert granted(await session.ask(UPDATE, mscc(10, used=1 * MB))) == [10 * MB]
+
+
+@pytest.mark.row(37)
 async def test_an_internal_error_after_the_commit(line, monkeypatch):
     """Row 37: the debit stands, the repeat gets the stored answer."""
     session = (await line.open(data(100 * MB))).session()
@@ -467,6 +527,7 @@ async def test_an_internal_error_after_the_commit(line, monkeypatch):
     assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
 
 
+@pytest.mark.row(38)
 @pytest.mark.parametrize("has_sisters", [False, True])
 async def test_the_store_is_unavailable(line, monkeypatch, has_sisters):
     """Row 38: 3002 with E when another node can take it, else 5012; nothing debited, the resend is processed."""
@@ -491,17 +552,7 @@ async def test_the_store_is_unavailable(line, monkeypatch, has_sisters):
     assert await line.buckets() == {"data-1": (96 * MB, 10 * MB)}
 
 
-async def test_a_termination_with_an_error(line):
-    """Row 39: whatever is wrong with it, usage is debited, everything released, the session closed."""
-    session = (await line.open(data(100 * MB))).session()
-    await session.ask(INITIAL, mscc(10), mscc(20))
-    await stop_service(line, "account")
-    answer = await session.ask(TERMINATION, mscc(10, wants=None, used=4 * MB), mscc(99, wants=None, used=1 * MB))
-    assert group_codes(answer) in ([], [(10, 2001), (99, 5031)])
-    assert await line.buckets() == {"data-1": (96 * MB, 0)}
-    assert await line.sessions() == {session.session_id: "closed"}
-
-
+@pytest.mark.row(40)
 async def test_too_many_sessions(line):
     """Row 40: 5006, no session; one that ends makes room."""
     await line.open(data(100 * MB))
