@@ -14,6 +14,7 @@ from diameter_ocs.wire.codec import Avp, decode_lenient
 from diameter_ocs.wire.dictionary import Dictionary
 
 KEY = ("Session-Id", "CC-Request-Type", "CC-Request-Number")
+SUB_SESSION = "CC-Sub-Session-Id"
 ONCE_IN_A_REPORT = (
     "Rating-Group",
     "CC-Total-Octets",
@@ -33,7 +34,10 @@ def readable_termination(message: bytes, dictionary: Dictionary) -> tuple[Avp, .
     except MessageError:
         return None
     key = [[avp for avp in avps if avp.name == name] for name in KEY]
-    if any(len(found) != 1 or found[0].fault is not None for found in key):
+    parts = [avp for avp in avps if avp.name == SUB_SESSION]
+    if any(len(found) != 1 for found in key) or len(parts) > 1:
+        return None
+    if any(found[0].fault is not None for found in (*key, parts) if found):
         return None
     return _readable(avps) if key[1][0].value == RequestType.TERMINATION else None
 

@@ -4,6 +4,7 @@ An error answer is built from whatever can still be read of the request: the hea
 before the damage.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from diameter_ocs.peer.avps import AvpCode, octets, readable_avps, text, unsigned32
@@ -15,6 +16,9 @@ CREDIT_CONTROL_COMMAND = 272
 
 MAX_ERROR_MESSAGE = 200
 """Characters of an Error-Message: it is for human eyes, and may quote what the peer sent."""
+
+OCTETS_OF: Mapping[int, int] = {AvpCode.CC_REQUEST_NUMBER: 4, AvpCode.CC_SUB_SESSION_ID: 8}
+"""What a CCA repeats beside the CC-Request-Type, and how long its data is if it can be read."""
 
 MAX_PROXY_INFOS = 16
 """Proxy-Infos copied into an answer; each is one agent on the way, and no sane route has more."""
@@ -82,15 +86,15 @@ class _Echo:
             self.session_id = octets(AvpCode.SESSION_ID, data)
         elif code == AvpCode.PROXY_INFO and len(self.proxy_infos) < MAX_PROXY_INFOS:
             self.proxy_infos.append(raw)
-        elif _is_request_type(code, data) or (code == AvpCode.CC_REQUEST_NUMBER and len(data) == 4):
+        elif _is_request_type(code, data) or len(data) == OCTETS_OF.get(code, -1):
             self._copied.setdefault(code, octets(AvpCode(code), data))
 
     @property
     def credit_control(self) -> bytes:
-        """Auth-Application-Id, CC-Request-Type and CC-Request-Number of the CCA, as far as they are known."""
+        """Auth-Application-Id of the CCA, and whose answer it is, as far as that is known."""
         if not self._is_ccr:
             return b""
-        copied = (self._copied.get(code, b"") for code in (AvpCode.CC_REQUEST_TYPE, AvpCode.CC_REQUEST_NUMBER))
+        copied = (self._copied.get(code, b"") for code in (AvpCode.CC_REQUEST_TYPE, *OCTETS_OF))
         return unsigned32(AvpCode.AUTH_APPLICATION_ID, CREDIT_CONTROL) + b"".join(copied)
 
 

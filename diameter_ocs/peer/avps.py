@@ -38,6 +38,7 @@ class AvpCode(IntEnum):
     ORIGIN_REALM = 296
     CC_REQUEST_NUMBER = 415
     CC_REQUEST_TYPE = 416
+    CC_SUB_SESSION_ID = 419
 
 
 class RawAvp(NamedTuple):

@@ -7,7 +7,7 @@ from diameter_ocs.ledger.account import Status
 from diameter_ocs.ledger.journal import Action
 from diameter_ocs.recharge.commands import SetAccountStatus
 from tests.support.gy import INITIAL, TERMINATION, UPDATE, avp, extended, failed_avp, granted, group_codes, postings
-from tests.support.ocs import MB, OCS_HOST, code_of, data, mscc
+from tests.support.ocs import MB, OCS_HOST, code_of, data, mscc, value
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.row(39)]
 UNKNOWN = bytes.fromhex("0001869f4000000cdeadbeef")
@@ -222,6 +222,22 @@ async def test_a_faulty_termination_of_a_closed_or_unknown_session(line):
     stranger = line.session("never")
     assert code_of(await line.peer.ask(extended(stranger.request(TERMINATION, FOUR), UNKNOWN))) == 5001
     assert await line.entries() == before
+
+
+async def test_only_the_sub_session_that_it_names_is_ended(line):
+    """Its error leaves the others as they are; one whose CC-Sub-Session-Id cannot be read ends none."""
+    session = await running(line)
+    await session.ask(INITIAL, mscc(10), number=0, CC_Sub_Session_Id=5)
+    assert await line.buckets() == {"data-1": (100 * MB, 30 * MB)}
+    broken = bytes.fromhex("000001a34000000c00000005")
+    request = session.request(TERMINATION, FOUR, number=1)
+    assert code_of(await line.peer.ask(extended(request, broken))) == 5014
+    assert await line.buckets() == {"data-1": (100 * MB, 30 * MB)}
+    request = session.request(TERMINATION, FOUR, number=1, CC_Sub_Session_Id=5)
+    answer = await line.peer.ask(extended(request, UNKNOWN))
+    assert (code_of(answer), value(answer, "CC-Sub-Session-Id")) == (5001, 5)
+    assert await line.buckets() == {"data-1": (96 * MB, 20 * MB)}
+    assert sorted((await line.sessions()).values()) == ["closed", "open"]
 
 
 @pytest.mark.row(38)

@@ -151,5 +151,5 @@ async def test_a_block_aborts_every_sub_session_by_its_own_name(line, shared_nod
         line.peer.send(reply(octets, main.gy.session_id, 2001))
     assert aborted == {(main.gy.session_id, None), (one.gy.session_id, 1)}
     for each in (main, one):
-        assert code_of(await each.ask(TERMINATION, mscc(10, wants=None, used=MB))) == 2001
+        assert code_of(await each.ask(TERMINATION, mscc(10, wants=None, used=MB))) == 4010
     assert (await line.buckets())["data-1"] == (998 * MB, 0)
