@@ -47,7 +47,7 @@ from diameter_ocs.charging.session import (
     Session,
     SessionStatus,
 )
-from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
+from diameter_ocs.charging.sizing import MS_PER_SECOND, size_reason, units_of
 from diameter_ocs.charging.tariff_switch import Part, given_up, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, IMPLAUSIBLE, LATE, OTHER_UNIT, Book
@@ -492,7 +492,7 @@ class _Step:
         settled = self._credits(reports, may_grant=False)
         self.rated_as, self.offer = rated_as, offer_of(self.terms.catalogue, self.subscriber, rated_as)
         answers = self._credits([replace(each, used=()) for each in self.request.credits], may_grant=True)
-        return tuple(_with_used(answer, each.used) for answer, each in zip(answers, settled, strict=True))
+        return tuple(replace(answer, used=each.used) for answer, each in zip(answers, settled, strict=True))
 
     def _credit_again(self, credit: ServiceCredit, mark: str) -> CreditOutcome:
         """Debit what a service reports behind its own grant in one request; that grant stays as it was promised."""
@@ -580,7 +580,7 @@ class _Step:
         answer = self._next(credit, quota, rule, group, may_grant)
         if was_final and not quota.final and may_grant and credit.requested is None:
             answer = self._after_final_units(credit, quota, rule, answer)
-        return _with_used(answer, used) if used else answer
+        return _told(answer, used, credit, rule, quota)
 
     def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)
@@ -794,7 +794,12 @@ class _Step:
 
 def _used_only(answers: tuple[CreditOutcome, ...]) -> tuple[CreditOutcome, ...]:
     """What was debited, for answers that grant nothing."""
-    return tuple(CreditOutcome(a.rating_group, a.service_identifiers, a.verdict, used=a.used) for a in answers)
+    return tuple(
+        CreditOutcome(
+            a.rating_group, a.service_identifiers, a.verdict, used=a.used, reporting_reason=a.reporting_reason
+        )
+        for a in answers
+    )
 
 
 def _used_at_all(credit: ServiceCredit) -> int:
@@ -805,7 +810,11 @@ def _used_at_all(credit: ServiceCredit) -> int:
     return most or used_units(credit, UnitType.MONEY)
 
 
-def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:
+def _told(answer: CreditOutcome, used: int, credit: ServiceCredit, rule: GroupRule, quota: Quota) -> CreditOutcome:
+    """The answer with what the journal keeps beside it; quota: as it was before a grant."""
+    sized_by = ""
+    if answer.granted is not None:
+        sized_by = size_reason(credit.requested or NO_WISH, rule.quota, rule.unit, quota, answer.granted)
     return CreditOutcome(
         answer.rating_group,
         answer.service_identifiers,
@@ -818,4 +827,6 @@ def _with_used(answer: CreditOutcome, used: int) -> CreditOutcome:
         answer.final,
         used,
         answer.extras,
+        credit.reporting_reason,
+        sized_by,
     )

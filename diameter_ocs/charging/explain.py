@@ -1,11 +1,12 @@
 """Why a grant has the size it has: the same steps as for a gateway, on a copy of the books that nobody keeps."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
-from diameter_ocs.charging.sizing import SizeStep, size_steps
+from diameter_ocs.charging.sizing import SizeStep, size_reason, size_steps
 from diameter_ocs.charging.tariff_switch import priced_at, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import Book
@@ -88,6 +89,8 @@ def _explained(
     if timed is not None:
         promised, outcome = with_switch(promised, outcome, switch_ms, at_ms)
     granted = outcome.granted or 0
+    if granted:
+        outcome = replace(outcome, sized_by=size_reason(wish, rule.quota, rule.unit, quota, granted))
     if rule.treatment is not Treatment.FREE and granted != wanted:
         share = "all that the balance pays for" if granted == payable else f"share of one of {claimants} that may ask"
         steps.append(SizeStep(share, granted))

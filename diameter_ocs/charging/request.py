@@ -134,6 +134,10 @@ class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc
     used: int = 0
     """Units debited by this report: for usage counters, not sent."""
     extras: CreditExtras | None = None
+    reporting_reason: int | None = None
+    """Why the gateway reported or asked; not sent."""
+    sized_by: str = ""
+    """The rule that gave the grant its size, see charging/sizing.py; not sent."""
 
 
 class EventResult(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -9,6 +9,11 @@ from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
 from diameter_ocs.values.units import UnitType
 
 MS_PER_SECOND = 1000
+DEFAULT = "default"
+ASKED = "the gateway asks for"
+MAXIMUM = "no more than maximum"
+MINIMUM = "no less than minimum"
+LIMITED = "what the balance and its claimants leave"
 
 
 class SizeStep(Struct, frozen=True, gc=False):
@@ -46,7 +51,7 @@ def size_steps(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Q
     if steps[-1].units > most:
         steps.append(SizeStep(f"no more than {of_first}maximum", most))
     if steps[-1].units < policy.minimum_units:
-        steps.append(SizeStep("no less than minimum", policy.minimum_units))
+        steps.append(SizeStep(MINIMUM, policy.minimum_units))
     room = cap_room(policy, quota)
     if room is not None and steps[-1].units > room:
         steps.append(SizeStep("what is left of session_cap", room))
@@ -55,7 +60,7 @@ def size_steps(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Q
 
 def _start(asked: int | None, usual: str, default: int, tuning: QuotaTuning, quota: Quota) -> list[SizeStep]:
     if asked and tuning.honours_wishes:
-        return [SizeStep("the gateway asks for", asked)]
+        return [SizeStep(ASKED, asked)]
     steps = [SizeStep("the gateway asks, which the policy ignores", asked)] if asked else []
     pace = tuning.pace_seconds
     memory = quota.memory
@@ -63,6 +68,20 @@ def _start(asked: int | None, usual: str, default: int, tuning: QuotaTuning, quo
         lasting = memory.recent_units * pace * MS_PER_SECOND // memory.recent_ms
         return [*steps, SizeStep(f"pace: {pace} s at the recent rate", lasting)]
     return [*steps, SizeStep(usual, default)]
+
+
+def size_reason(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Quota, granted: int) -> str:
+    """The rule that decided the size of a grant; quota: as it was before. For the journal: see `ocs session show`."""
+    if policy.tuning is not None:
+        last = size_steps(wish, policy, unit, quota)[-1]
+        return last.rule if granted == last.units else LIMITED
+    asked = units_of(wish, unit)
+    first = asked or policy.default_units
+    if granted == first:
+        return ASKED if asked else DEFAULT
+    if granted != wished_units(wish, policy, unit):
+        return LIMITED
+    return MAXIMUM if granted < first else MINIMUM
 
 
 def cap_room(policy: QuotaPolicy, quota: Quota) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from diameter_ocs.charging.decision import decode_outcome
-from diameter_ocs.charging.request import CreditOutcome
+from diameter_ocs.charging.request import CreditOutcome, ReportingReason
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.cli.views import amount
 from diameter_ocs.ledger.account import Account
@@ -15,10 +15,19 @@ from diameter_ocs.storage.events import EVENT_KINDS
 from diameter_ocs.values.session_key import parts_of_key
 from diameter_ocs.values.units import UnitType, format_quantity
 from diameter_ocs.values.verdict import Verdict
+from diameter_ocs.wire.result_code import result_code_of
 
-SHOWN = (Action.DEBIT, Action.RELEASE, Action.RESERVE)
-SUM_OF = {Action.DEBIT: (Action.DEBIT, Action.FREE, Action.UNRATED), Action.RELEASE: (Action.RELEASE, Action.CREDIT)}
-"""What else stands in a column: usage without a bucket, and what a refund gave back."""
+MOVED = {
+    Action.DEBIT: "debited ",
+    Action.FREE: "",
+    Action.UNRATED: "",
+    Action.RELEASE: "released ",
+    Action.CREDIT: "credited ",
+    Action.EXPIRE: "expired ",
+    Action.WITHDRAW: "withdrawn ",
+    Action.RESERVE: "reserved ",
+}
+"""What happened to a balance, in the order in which it is told; usage without a bucket says itself what it is."""
 
 
 def entry_facts(entry: Entry) -> dict[str, Any]:
@@ -53,18 +62,28 @@ def _answer_facts(entry: Entry) -> dict[str, Any] | None:
         return None
     outcome = decode_outcome(entry.outcome)
     return {
+        "result_code": int(result_code_of(outcome.verdict)),
         "verdict": outcome.verdict.value,
         "detail": outcome.detail,
-        "groups": [
-            {
-                "rating_group": credit.rating_group,
-                "verdict": credit.verdict.value,
-                "granted": credit.granted,
-                "validity_seconds": credit.validity_seconds,
-                "final": credit.final is not None,
-            }
-            for credit in outcome.credits
-        ],
+        "groups": [_credit_facts(credit) for credit in outcome.credits],
+    }
+
+
+def _credit_facts(credit: CreditOutcome) -> dict[str, Any]:
+    return {
+        "rating_group": credit.rating_group,
+        "service_identifiers": list(credit.service_identifiers),
+        "reporting_reason": None if credit.reporting_reason is None else reason_words(credit.reporting_reason),
+        "used": credit.used,
+        "result_code": int(result_code_of(credit.verdict)),
+        "verdict": credit.verdict.value,
+        "granted": credit.granted,
+        "unit": credit.unit.value,
+        "sized_by": credit.sized_by or None,
+        "validity_seconds": credit.validity_seconds,
+        "threshold": credit.threshold,
+        "final": credit.final is not None,
+        "final_action": None if credit.final is None else words_of(credit.final.name),
     }
 
 
@@ -81,20 +100,33 @@ class History:
 
     def table(self, entries: Sequence[Entry], title: str = "History (UTC)") -> Table:
         """One row for each entry, in order."""
-        made = table(title, "at", "kind", "no.", "debited", "released", "reserved", "answer", right=("no.",))
+        made = table(title, "at", "kind", "no.", "reported", "moved", "answer", right=("no.",))
         for entry in entries:
             number = NEVER if entry.request_number is None else str(entry.request_number)
-            moved = (self._moved(entry, action) for action in SHOWN)
-            made.add_row(when(entry.at_ms), entry.kind.replace("_", " "), number, *moved, self._answer(entry))
+            kind = entry.kind.replace("_", " ")
+            made.add_row(
+                when(entry.at_ms), kind, number, self._reported(entry), self._moved(entry), self._answer(entry)
+            )
         return made
 
-    def _moved(self, entry: Entry, action: Action) -> str:
+    def _reported(self, entry: Entry) -> str:
+        """Used units and Reporting-Reason of every group that had one of them."""
+        answered = decode_outcome(entry.outcome).credits if entry.outcome is not None else ()
+        lines = []
+        for credit in answered:
+            unit = self._service_units.get(credit.rating_group, credit.unit) if credit.granted is None else credit.unit
+            said = [amount(credit.used, unit, self._currency)] if credit.used else []
+            said += [reason_words(credit.reporting_reason)] if credit.reporting_reason is not None else []
+            lines += [group_prefix(credit) + ", ".join(said)] if said else []
+        return "\n".join(lines) or NEVER
+
+    def _moved(self, entry: Entry) -> str:
+        """Every posting: what was debited, then what was given back, then what is promised now."""
         units = self._service_units
         if entry.kind in EVENT_KINDS and entry.outcome is not None:
             units = {credit.rating_group: credit.unit for credit in decode_outcome(entry.outcome).credits}
-        wanted = SUM_OF.get(action, (action,))
-        moved = [posting for each in wanted for posting in entry.postings if posting.action is each]
-        return "\n".join(self._posting(posting, units) for posting in moved) or NEVER
+        moved = [(word, each) for kind, word in MOVED.items() for each in entry.postings if each.action is kind]
+        return "\n".join(word + self._posting(posting, units) for word, posting in moved) or NEVER
 
     def _posting(self, posting: Posting, service_units: Mapping[int | None, UnitType]) -> str:
         group = "" if posting.rating_group is None else f"group {posting.rating_group}: "
@@ -106,7 +138,8 @@ class History:
         unit = posting.unit or self._units.get(posting.bucket_id)
         if unit is UnitType.MONEY:
             paid = f"{group}{amount(posting.amount, unit, self._currency)}"
-            return f"{paid} for {units}{mark}" if posting.units and counted is not UnitType.MONEY else paid + mark
+            paid += f" for {units}" if posting.units and counted is not UnitType.MONEY else ""
+            return f"{paid} from {posting.bucket_id}{mark}"
         text = format_quantity(posting.amount, unit) if unit else str(posting.amount)
         return f"{group}{text} of {posting.bucket_id}{mark}"
 
@@ -115,9 +148,29 @@ class History:
             return entry.reason
         outcome = decode_outcome(entry.outcome)
         if outcome.verdict is not Verdict.SUCCESS:
-            return words(outcome.verdict)
-        lines = [*map(_credit, outcome.credits), plain(entry.reason)]
-        return "\n".join(line for line in lines if line) or "success"
+            return f"{code_and_words(outcome.verdict)}: {plain(outcome.detail)}"
+        lines = [plain(outcome.detail), *map(_credit, outcome.credits), plain(entry.reason)]
+        return "\n".join(line for line in lines if line) or code_and_words(Verdict.SUCCESS)
+
+
+def code_and_words(verdict: Verdict) -> str:
+    """'4012 credit limit reached'."""
+    return f"{result_code_of(verdict):d} {words(verdict)}"
+
+
+def reason_words(number: int) -> str:
+    """Reporting-Reason as 'validity time'; a number nobody knows as it is."""
+    try:
+        return words_of(ReportingReason(number).name)
+    except ValueError:
+        return f"reason {number}"
+
+
+def group_prefix(credit: CreditOutcome) -> str:
+    """'group 10, service 7: '; nothing where neither is named."""
+    named = [] if credit.rating_group is None else [f"group {credit.rating_group}"]
+    named += [f"service {', '.join(map(str, credit.service_identifiers))}"] if credit.service_identifiers else []
+    return f"{', '.join(named)}: " if named else ""
 
 
 def words(verdict: Verdict) -> str:
@@ -131,9 +184,14 @@ def words_of(name: str) -> str:
 
 
 def _credit(credit: CreditOutcome) -> str:
-    group = "" if credit.rating_group is None else f"group {credit.rating_group}: "
-    if credit.verdict is not Verdict.SUCCESS:
-        return group + words(credit.verdict)
-    if credit.granted is None:
-        return group + ("settled" if credit.final is None else words_of(credit.final.name))
-    return f"{group}{amount(credit.granted, credit.unit)}{', final' if credit.final is not None else ''}"
+    said = [code_and_words(credit.verdict) if credit.verdict is not Verdict.SUCCESS else "2001"]
+    if credit.granted is not None:
+        why = f" ({credit.sized_by})" if credit.sized_by else ""
+        said[0] += f" {amount(credit.granted, credit.unit)}{why}"
+    elif credit.verdict is Verdict.SUCCESS:
+        said[0] += " settled" if credit.final is None else ""
+    if credit.validity_seconds is not None:
+        said.append(f"for {credit.validity_seconds} s")
+    if credit.final is not None:
+        said.append(f"final: {words_of(credit.final.name)}")
+    return group_prefix(credit) + ", ".join(said)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from diameter_ocs.charging.explain import explain_grant
 from diameter_ocs.charging.request import ServiceUnits
 from diameter_ocs.charging.session import Quota, QuotaMemory
-from diameter_ocs.charging.sizing import recent_use, size_steps, threshold_of, wished_units
+from diameter_ocs.charging.sizing import LIMITED, recent_use, size_reason, size_steps, threshold_of, wished_units
 from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -29,9 +29,16 @@ def tuned(**tuning):
 def test_without_tuning_both_ways_agree(wish, least, more, most):
     policy = QuotaPolicy(least + more, least, least + more + most, 60)
     asked = ServiceUnits(wish)
-    assert size_steps(asked, policy, UnitType.OCTETS, Quota(1))[-1].units == wished_units(
-        asked, policy, UnitType.OCTETS
-    )
+    last = size_steps(asked, policy, UnitType.OCTETS, Quota(1))[-1]
+    assert last.units == wished_units(asked, policy, UnitType.OCTETS)
+    assert size_reason(asked, policy, UnitType.OCTETS, Quota(1), last.units) == last.rule
+    assert size_reason(asked, policy, UnitType.OCTETS, Quota(1), least - 1) == LIMITED
+
+
+def test_the_reason_of_a_tuned_size_is_its_last_step():
+    capped, held = tuned(session_cap_units=30), Quota(1, used_units=25)
+    for granted, reason in ((5, "what is left of session_cap"), (4, LIMITED)):
+        assert size_reason(ServiceUnits(None), capped, UnitType.OCTETS, held, granted) == reason
 
 
 @pytest.mark.parametrize(
