@@ -69,7 +69,7 @@ def load_catalogue(config: Config) -> Catalogue:
         raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise ConfigurationError([f"{file}: is not UTF-8 text — save it as UTF-8"]) from None
-    return parse_catalogue(text, str(file))
+    return parse_catalogue(text, str(file), lambda name: (file.parent / name).read_text(encoding="utf-8"))
 
 
 def portal_of(config: Config, catalogue: Catalogue) -> PortalKey | None:

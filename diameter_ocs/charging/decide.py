@@ -42,8 +42,10 @@ from diameter_ocs.charging.rules import ChargingRules, Silence, UnknownSession
 from diameter_ocs.charging.session import (
     ANSWERS_KEPT,
     MAX_QUOTAS,
+    NOTHING_SPECIAL,
     Answer,
     Quota,
+    QuotaMemory,
     Session,
     SessionStatus,
 )
@@ -63,6 +65,8 @@ from diameter_ocs.rating.catalogue import (
     Offer,
     Treatment,
 )
+from diameter_ocs.rating.choice import chosen, held
+from diameter_ocs.rating.selection import RatingInput
 from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.portal_link import PortalKey
 from diameter_ocs.values.units import UnitType
@@ -189,7 +193,8 @@ def _close_unheard(
 ) -> Decision:
     """Close a session without a last report: its reservations are settled by policy, or released without an offer."""
     book = Book(account, Use(session.subscriber_id, session.rated_as))
-    quotas = tuple(_give_up(book, quota, offer, rules, at_ms, time_zone) for quota in session.quotas)
+    told = session.conditions
+    quotas = tuple(_give_up(book, quota, offer, rules, at_ms, time_zone, told) for quota in session.quotas)
     book.expire(at_ms)
     after = book.account(opened_sessions=-1)
     entry = Entry(
@@ -213,8 +218,18 @@ def _close_unheard(
     return Decision(Outcome(detail=reason), after, closed, entry=entry)
 
 
-def _give_up(book: Book, quota: Quota, offer: Offer | None, rules: ChargingRules, at_ms: int, time_zone: str) -> Quota:
+def _give_up(
+    book: Book,
+    quota: Quota,
+    offer: Offer | None,
+    rules: ChargingRules,
+    at_ms: int,
+    time_zone: str,
+    told: Conditions,
+) -> Quota:
     rule = offer.rule_for(quota.rating_group, quota.service_identifiers) if offer is not None else None
+    if rule is not None and rule.chooser is not None:
+        rule = held(rule, quota.memory.variant, told, at_ms) or rule
     if quota.unit is UnitType.MONEY:
         rule = money_rule(rule)
     if rule is None or rules.silence is Silence.RELEASE or offer is None:
@@ -241,6 +256,7 @@ def _empty(quota: Quota, assumed: int = 0) -> Quota:
         quota.used_units,
         False,
         assumed,
+        QuotaMemory(variant=quota.memory.variant) if quota.memory.variant else NOTHING_SPECIAL,
     )
 
 
@@ -499,6 +515,8 @@ class _Step:
         key = (credit.rating_group, credit.service_identifiers)
         held = self.quotas[key]
         rule = self.offer.rule_for(*key) if self.offer is not None else None
+        if rule is not None and rule.chooser is not None:
+            rule, _ = self._chosen(rule, credit, held)
         limits = self.limits
         if limits is not None and self.offer is not None:
             rule = rule_within(limits, self.offer, rule)
@@ -524,6 +542,14 @@ class _Step:
                 used_units=settled.used_units,
             )
         return CreditOutcome(*key, used=used)
+
+    def _chosen(
+        self, rule: GroupRule, credit: ServiceCredit, quota: Quota
+    ) -> tuple[GroupRule | None, GroupRule | None]:
+        """What held for what was granted before, and what holds for the next grant; alike where nothing was granted."""
+        use = RatingInput(self.conditions, credit.service_identifiers, self.subscriber.segment)
+        offered = chosen(rule, use, self.at_ms)
+        return held(rule, quota.memory.variant, self.conditions, self.at_ms) or offered, offered
 
     def _parts(self, timed: TimedRates, credit: ServiceCredit, quota: Quota, unit: UnitType) -> list[Part]:
         """What was reported at which price, where that depends on the time."""
@@ -555,11 +581,14 @@ class _Step:
                 return replace(answer, rating_group=None, service_identifiers=())
             quota = Quota(credit.rating_group, credit.service_identifiers)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
+        offered, is_chosen = rule, rule is not None and rule.chooser is not None
+        if rule is not None and is_chosen:
+            rule, offered = self._chosen(rule, credit, quota)
         limits = self.limits
         if limits is not None and self.offer is not None:
-            rule = rule_within(limits, self.offer, rule)
+            rule, offered = rule_within(limits, self.offer, rule), rule_within(limits, self.offer, offered)
         if credit.in_money:
-            rule = money_rule(rule)
+            rule = offered = money_rule(rule)
             if self._is_foreign(credit):
                 return self._unratable(credit, quota, mark, Verdict.CURRENCY_UNKNOWN)
         if rule is None or self.offer is None:
@@ -577,10 +606,15 @@ class _Step:
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
-        answer = self._next(credit, quota, rule, group, may_grant)
+        if offered is None:
+            return CreditOutcome(*key, Verdict.RATING_FAILED, used=used)
+        answer = self._next(credit, quota, offered, group, may_grant)
+        if is_chosen and answer.granted is not None:
+            granted = self.quotas[key]
+            self.quotas[key] = replace(granted, memory=replace(granted.memory, variant=offered.name))
         if was_final and not quota.final and may_grant and credit.requested is None:
-            answer = self._after_final_units(credit, quota, rule, answer)
-        return _told(answer, used, credit, rule, quota)
+            answer = self._after_final_units(credit, quota, offered, answer)
+        return _told(answer, used, credit, offered, quota)
 
     def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)

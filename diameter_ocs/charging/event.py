@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
+from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.charging.decide import UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, amount_of, is_unit_supported, money_rule
@@ -23,7 +24,9 @@ from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.ledger.terms import Use
 from diameter_ocs.rating.catalogue import DATA, EMERGENCY, Catalogue, GroupRule, Offer, Treatment
+from diameter_ocs.rating.choice import chosen
 from diameter_ocs.rating.rate import price_of, price_of_report
+from diameter_ocs.rating.selection import RatingInput
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.money import LARGEST_MICROS, share_of
 from diameter_ocs.values.units import UnitType
@@ -58,6 +61,7 @@ class EventRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     identities: tuple[Identity, ...] = ()
     credits: tuple[ServiceCredit, ...] = ()
     rated_as: str = DATA
+    conditions: Conditions = UNKNOWN
 
     @property
     def key(self) -> str:
@@ -144,7 +148,7 @@ def decide_event(
 def tell_price(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int) -> Outcome:
     """PRICE_ENQUIRY of somebody unknown: what the units would cost by tariff. No balance is looked at."""
     try:
-        return _priced(request, offer, catalogue, at_ms, "")
+        return _priced(request, offer, catalogue, at_ms, None)
     except _Refused as refused:
         return _refusal(request, refused)
 
@@ -155,10 +159,12 @@ def offer_for_enquiry(catalogue: Catalogue, rated_as: str) -> Offer | None:
     return offer.part(rated_as) if offer is not None else None
 
 
-def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int, time_zone: str) -> Outcome:
+def _priced(
+    request: EventRequest, offer: Offer | None, catalogue: Catalogue, at_ms: int, payer: Subscriber | None
+) -> Outcome:
     cost, wanted, unit = 0, 0, UnitType.EVENTS
     for index, credit in enumerate(request.credits or (ServiceCredit(None),)):
-        rule = _rule_of(offer, credit, index, at_ms, time_zone)
+        rule = _rule_of(request, offer, credit, index, at_ms, payer)
         _require_allowed(rule, index)
         if rule.rate is None and not rule.treatment.costs_nothing:
             raise _Refused(Verdict.RATING_FAILED, f"{rule.name} has no price in money", index)
@@ -167,22 +173,38 @@ def _priced(request: EventRequest, offer: Offer | None, catalogue: Catalogue, at
         if rule.rate is not None:
             cost += _within_limits(price_of(rule.rate, units), index)
     of_one = wanted == 1 and unit is UnitType.EVENTS
-    return Outcome(event=EventResult(catalogue.currency, cost, UNIT_NAMES.get(request.rated_as, "") if of_one else ""))
+    name = UNIT_NAMES.get(request.rated_as.partition("/")[0], "") if of_one else ""
+    return Outcome(event=EventResult(catalogue.currency, cost, name))
 
 
 UNIT_NAMES = {"sms": "message", "mms": "message"}
 """Cost-Unit of one event, where people have a name for it."""
 
 
-def _rule_of(offer: Offer | None, credit: ServiceCredit, index: int, at_ms: int, time_zone: str) -> GroupRule:
-    """The rule with the price that holds now. time_zone: the subscriber's."""
+def _rule_of(
+    request: EventRequest,
+    offer: Offer | None,
+    credit: ServiceCredit,
+    index: int,
+    at_ms: int,
+    payer: Subscriber | None,
+) -> GroupRule:
+    """The rule with the price that holds now for such an event. payer None: somebody who is not known."""
     rule = offer.rule_for(credit.rating_group, credit.service_identifiers) if offer is not None else None
+    if rule is not None and rule.chooser is not None:
+        segment = payer.segment if payer is not None else ""
+        rule = chosen(rule, RatingInput(request.conditions, credit.service_identifiers, segment), at_ms)
+        if rule is None and not credit.in_money:
+            raise _Refused(Verdict.RATING_FAILED, "no price for this destination", index)
     if credit.in_money and offer is not None:
         return money_rule(rule)
     if rule is None:
         raise _Refused(Verdict.RATING_FAILED, "no tariff for this service", index)
     timed = rule.timed
-    return rule if timed is None else replace(rule, rate=timed.rate_at(at_ms, timed.zone_for(time_zone)))
+    if timed is None:
+        return rule
+    zone = timed.zone_for(payer.time_zone if payer is not None else "")
+    return replace(rule, rate=timed.rate_at(at_ms, zone))
 
 
 def _within_limits(amount: int, index: int) -> int:
@@ -247,8 +269,7 @@ class _Event:
         """Raises _Refused, and then nothing has happened."""
         action = self.request.action
         if action is Action.PRICE_ENQUIRY:
-            time_zone = self.subscriber.time_zone
-            return Decision(_priced(self.request, self.offer, self.catalogue, self.at_ms, time_zone))
+            return Decision(_priced(self.request, self.offer, self.catalogue, self.at_ms, self.subscriber))
         if action is Action.CHECK_BALANCE:
             return Decision(self._check())
         if action is Action.REFUND_ACCOUNT:
@@ -279,7 +300,7 @@ class _Event:
 
     def _debit_one(self, index: int, credit: ServiceCredit) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)
-        rule = _rule_of(self.offer, credit, index, self.at_ms, self.subscriber.time_zone)
+        rule = _rule_of(self.request, self.offer, credit, index, self.at_ms, self.subscriber)
         _require_allowed(rule, index)
         self._require_currency(credit, index)
         wanted = _wanted(rule, credit, index)
@@ -403,7 +424,7 @@ class _Event:
 
     def _refund_by_tariff(self, index: int, credit: ServiceCredit) -> CreditOutcome:
         """Without a reference: what the units cost today, where the offer allows that."""
-        rule = _rule_of(self.offer, credit, index, self.at_ms, self.subscriber.time_zone)
+        rule = _rule_of(self.request, self.offer, credit, index, self.at_ms, self.subscriber)
         if not rule.is_refund_free:
             self._refuse_refund("a refund needs the Refund-Information of its debit", index)
         units = _wanted(rule, credit, index)
@@ -431,7 +452,7 @@ class _Event:
         return Outcome(event=EventResult(self.account.currency, balance_micros=balance, is_enough=not missing))
 
     def _has_enough(self, index: int, credit: ServiceCredit) -> bool:
-        rule = _rule_of(self.offer, credit, index, self.at_ms, self.subscriber.time_zone)
+        rule = _rule_of(self.request, self.offer, credit, index, self.at_ms, self.subscriber)
         _require_allowed(rule, index)
         self._require_currency(credit, index)
         wanted = _wanted(rule, credit, index)

@@ -3,6 +3,7 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
+from diameter_ocs.charging.conditions import UNKNOWN, Conditions, merged
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
@@ -12,6 +13,8 @@ from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.terms import Use
 from diameter_ocs.rating.catalogue import DATA, GroupRule, Offer, Treatment
+from diameter_ocs.rating.choice import chosen
+from diameter_ocs.rating.selection import RatingInput
 from diameter_ocs.values.verdict import Verdict
 
 REFUSED = {**REFUSED_TREATMENTS, Treatment.NOT_CONTROLLED: Verdict.NOT_CHARGED}
@@ -36,10 +39,17 @@ def explain_grant(
     at_ms: int,
     session: Session | None = None,
     service: str = DATA,
+    told: Conditions = UNKNOWN,
 ) -> Explanation:
-    """The answer to a wish for quota now, in `session` or in a new one; what that group holds is given back before."""
+    """The answer to a wish for quota now, in `session` or in a new one; what that group holds is given back before.
+
+    told: conditions of use that the request would tell.
+    """
     key = (rating_group, services)
     rule = offer.rule_for(*key)
+    if rule is not None and rule.chooser is not None:
+        known = told if session is None else merged(session.conditions, told)
+        rule = chosen(rule, RatingInput(known, services, subscriber.segment), at_ms)
     if rule is None:
         return Explanation(None, CreditOutcome(*key, Verdict.RATING_FAILED))
     if account.status is not Status.ACTIVE or subscriber.status is not Status.ACTIVE:

@@ -39,6 +39,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     with buckets of another unit than theirs and money.
     is_given_up: the session was closed while a grant was out, of which since_ms and switch_ms still tell, for a
     late report.
+    variant: name of the rule that held for the last grant, where a group has more than one; '': it has one.
     """
 
     restricted_until_ms: int = 0
@@ -49,6 +50,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     switch_ms: int = 0
     converted_units: int = 0
     is_given_up: bool = False
+    variant: str = ""
 
 
 NOTHING_SPECIAL = QuotaMemory()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.request import CreditOutcome, ServiceCredit, TariffChangeUsage
-from diameter_ocs.charging.session import Quota, QuotaMemory
+from diameter_ocs.charging.session import Quota
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.rating.catalogue import GroupRule
 from diameter_ocs.rating.rate import Rate
@@ -59,7 +59,7 @@ def given_up(quota: Quota, empty: Quota) -> Quota:
     memory = quota.memory
     if not (quota.granted and memory.since_ms):
         return empty
-    kept = QuotaMemory(since_ms=memory.since_ms, switch_ms=memory.switch_ms, is_given_up=True)
+    kept = replace(empty.memory, since_ms=memory.since_ms, switch_ms=memory.switch_ms, is_given_up=True)
     return replace(empty, memory=kept)
 
 

@@ -37,6 +37,7 @@ def create(
     private: options.Private = None,
     offer: Annotated[str | None, typer.Option("--offer", help="Offer of the first subscriber.")] = None,
     time_zone: options.TimeZone = None,
+    segment: options.Segment = None,
     reason: options.Reason = "ocs account create",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -55,7 +56,7 @@ def create(
     loaded = node.settings(context, config)
     catalogue, at_ms = load_catalogue(loaded), Clock().at_ms()
     names = options.identities(msisdn, imsi, nai, sip, private)
-    is_alone = not (names or offer or time_zone)
+    is_alone = not (names or offer or time_zone or segment)
     command = OpenAccount(
         account_id=options.record_id("ACCOUNT", account)
         if account is not None
@@ -63,7 +64,9 @@ def create(
         currency=catalogue.currency,
         name=name,
         buckets=buckets(balance, data, valid_days, rating_group, priority, at_ms),
-        subscribers=() if is_alone else (new_subscriber(names, offer, catalogue, at_ms, time_zone=time_zone),),
+        subscribers=()
+        if is_alone
+        else (new_subscriber(names, offer, catalogue, at_ms, time_zone=time_zone, segment=segment),),
         reason=reason,
     )
     node.succeeded(node.run(node.execute(loaded, command)))

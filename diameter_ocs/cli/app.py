@@ -17,6 +17,7 @@ from diameter_ocs.cli import (
     gateway,
     load,
     peer,
+    price,
     quota,
     serve,
     session,
@@ -85,6 +86,7 @@ app.add_typer(session.app, name="session", rich_help_panel=RECORDS)
 app.add_typer(peer.app, name="peer", rich_help_panel=RECORDS)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=RECORDS)
 app.add_typer(quota.app, name="quota", rich_help_panel=RECORDS)
+app.command("price", rich_help_panel=RECORDS)(price.price)
 app.command("audit", rich_help_panel=RECORDS)(audit.audit)
 app.command("decode", rich_help_panel=TOOLS)(decode.decode)
 app.add_typer(settings.app, name="config", rich_help_panel=TOOLS)

@@ -7,10 +7,12 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from diameter_ocs.charging.conditions import Conditions
 from diameter_ocs.cli.failure import wrong_option
 from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.values.identity import Identity, IdentityKind, identity
 from diameter_ocs.values.money import MICROS_PER_UNIT, parse_money
+from diameter_ocs.values.rat import RAT_NAMES
 from diameter_ocs.values.units import UnitType, parse_quantity
 
 LARGEST_MONEY_MICROS = 1_000_000_000 * MICROS_PER_UNIT
@@ -106,6 +108,46 @@ def record_id(option: str, text: str | None, made_up: str = "") -> str:
     if not RECORD_ID.match(text):
         raise wrong_option(option, f"{text!r} must be 1 to 64 letters, digits, dots, dashes or underscores")
     return text
+
+
+Segment = Annotated[
+    str | None,
+    typer.Option("--segment", metavar="NAME", help="Which customers the subscriber is one of, for prices by segment."),
+]
+
+
+RatingGroup = Annotated[
+    int | None, typer.Option("--rating-group", min=0, max=0xFFFFFFFF, help="None: that of the offer.")
+]
+Services = Annotated[list[int] | None, typer.Option("--service", min=0, max=0xFFFFFFFF, help="Service-Identifier.")]
+OfService = Annotated[
+    str | None, typer.Option("--of", metavar="SERVICE", help="sms, voice/originating ...; data when left out.")
+]
+Destination = Annotated[str | None, typer.Option("--destination", metavar="NUMBER", help="The number that is called.")]
+Network = Annotated[str | None, typer.Option("--network", metavar="PLMN", help="MCC and MNC of the visited network.")]
+Apn = Annotated[str | None, typer.Option("--apn", metavar="NAME", help="Access point name.")]
+Rat = Annotated[str | None, typer.Option("--rat", metavar="NAME", help="Radio access, such as E-UTRAN or NR.")]
+Location = Annotated[
+    str | None, typer.Option("--location", metavar="AREAS", help="As 'TAI 00101-1A2B ECGI 00101-1A2B3C4'.")
+]
+
+
+def conditions(
+    destination: str | None, network: str | None, apn: str | None, rat: str | None, location: str | None
+) -> Conditions:
+    """Conditions of use as options tell them. Raises Failure."""
+    if network is not None and not (network.isascii() and network.isdigit() and len(network) in (5, 6)):
+        raise wrong_option("--network", f"{network!r} is not MCC and MNC, such as 26201")
+    names = {name.casefold(): name for name in RAT_NAMES.values()}
+    if rat is not None and rat.casefold() not in names:
+        raise wrong_option("--rat", f"{rat!r} is none of {', '.join(names.values())}")
+    return Conditions(
+        apn=apn or "",
+        rat=names[rat.casefold()] if rat is not None else "",
+        serving_plmn=network or "",
+        location=location or "",
+        called_party=destination or "",
+    )
 
 
 def zone_name(text: str | None) -> str:

@@ -10,6 +10,7 @@ from diameter_ocs.cli.output import console, print_json
 from diameter_ocs.values.session_key import session_key, told_key
 
 if TYPE_CHECKING:
+    from diameter_ocs.charging.conditions import Conditions
     from diameter_ocs.charging.explain import Explanation
     from diameter_ocs.charging.request import ServiceUnits
     from diameter_ocs.config import Config
@@ -22,12 +23,8 @@ app = typer.Typer(help="Quota: why a grant has the size it has.", no_args_is_hel
 def explain(
     context: typer.Context,
     subscriber: Annotated[str, typer.Option("--subscriber", metavar="WHO", help="msisdn, imsi or kind:value.")],
-    rating_group: Annotated[
-        int | None, typer.Option("--rating-group", min=0, max=0xFFFFFFFF, help="None: that of the offer.")
-    ] = None,
-    service: Annotated[
-        list[int] | None, typer.Option("--service", min=0, max=0xFFFFFFFF, help="Service-Identifier.")
-    ] = None,
+    rating_group: options.RatingGroup = None,
+    service: options.Services = None,
     requested: Annotated[
         str | None, typer.Option("--requested", help="What the gateway asks for: '20 MB', '300 s', 5.")
     ] = None,
@@ -35,21 +32,27 @@ def explain(
         str | None, typer.Option("--session", help="An open session it would be asked in; a new one when left out.")
     ] = None,
     sub_session: options.SubSession = None,
-    service_name: Annotated[
-        str | None,
-        typer.Option("--of", metavar="SERVICE", help="sms, voice/originating ...; that of the session, else data."),
-    ] = None,
+    service_name: options.OfService = None,
+    destination: options.Destination = None,
+    network: options.Network = None,
+    apn: options.Apn = None,
+    rat: options.Rat = None,
+    location: options.Location = None,
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what a gateway would be granted now, and which rule made it so. No balance is touched.
+
+    What --destination, --network and the like tell is added to what the session knows.
 
     Example: ocs quota explain --subscriber 49151000001 --rating-group 10 --requested '20 MB'
     """
     loaded = node.settings(context, config)
     services = tuple(service or ())
     key = session_key(session, sub_session) if session is not None else None
-    account, found = node.run(_explain(loaded, subscriber, rating_group, services, requested, key, service_name))
+    told = options.conditions(destination, network, apn, rat, location)
+    asked = _explain(loaded, subscriber, rating_group, services, requested, key, service_name, told)
+    account, found = node.run(asked)
     if as_json:
         print_json(_facts(found))
     else:
@@ -64,6 +67,7 @@ async def _explain(
     requested: str | None,
     key: str | None,
     service_name: str | None,
+    told: "Conditions",
 ) -> "tuple[Account, Explanation]":
     from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.charging.decide import offer_of
@@ -86,7 +90,7 @@ async def _explain(
     wish = _wish(requested, rule.unit.value if rule is not None else "octets")
     at_ms = Clock().at_ms()
     account = versioned.account
-    found = explain_grant(account, subscriber, offer, rating_group, services, wish, at_ms, session, rated_as)
+    found = explain_grant(account, subscriber, offer, rating_group, services, wish, at_ms, session, rated_as, told)
     return account, found
 
 

@@ -64,6 +64,7 @@ def new_subscriber(
     at_ms: int,
     subscriber_id: str | None = None,
     time_zone: str | None = None,
+    segment: str | None = None,
 ) -> NewSubscriber:
     """A subscriber that the network can find and the catalogue can charge. Raises Failure."""
     if not names:
@@ -76,7 +77,7 @@ def new_subscriber(
         else new_id("sub", at_ms, secrets.randbits(64))
     )
     zone = options.zone_name(time_zone)
-    return NewSubscriber(made, tuple(dict.fromkeys(names)), known_offer(offer, catalogue), zone)
+    return NewSubscriber(made, tuple(dict.fromkeys(names)), known_offer(offer, catalogue), zone, segment or "")
 
 
 def known_offer(name: str, catalogue: Catalogue) -> str:

@@ -32,6 +32,7 @@ def create(
     sip: options.Sip = None,
     private: options.Private = None,
     time_zone: options.TimeZone = None,
+    segment: options.Segment = None,
     reason: options.Reason = "ocs subscriber create",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -47,7 +48,7 @@ def create(
 
     loaded = node.settings(context, config)
     names = options.identities(msisdn, imsi, nai, sip, private)
-    new = new_subscriber(names, offer, load_catalogue(loaded), Clock().at_ms(), subscriber_id, time_zone)
+    new = new_subscriber(names, offer, load_catalogue(loaded), Clock().at_ms(), subscriber_id, time_zone, segment)
     node.succeeded(node.run(node.execute(loaded, AddSubscriber(account, new, reason))))
     _print(*node.run(_load(loaded, f"{account}/{new.subscriber_id}")), as_json)
 

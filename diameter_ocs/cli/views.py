@@ -99,6 +99,7 @@ def subscriber_facts(subscriber: Subscriber) -> Facts:
         "status": subscriber.status.value,
         "offer": subscriber.offer,
         "time_zone": subscriber.time_zone or None,
+        "segment": subscriber.segment or None,
         "created": instant(subscriber.created_ms),
         "identities": [{"kind": name.kind.value, "value": name.value} for name in subscriber.identities],
     }

@@ -3,12 +3,13 @@
 Nothing in here refuses a request: a value that cannot be read is as good as not told.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from struct import Struct as Packer
-from types import MappingProxyType
 
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.gy.location import location, plmn_of_digits
+from diameter_ocs.values.rat import RAT_NAMES
 from diameter_ocs.wire.definition import LENGTH_BITS
 from diameter_ocs.wire.dictionary import Dictionary
 
@@ -16,36 +17,9 @@ USER_EQUIPMENT_INFO_TYPE, USER_EQUIPMENT_INFO_VALUE = 459, 460
 MAX_CHARACTERS = 128
 """Of one value: they are stored with every session."""
 VENDOR_BIT = 1 << 31
+_DOMAIN = re.compile(r"mnc(\d{2,3})\.mcc(\d{3})", re.IGNORECASE)
 _HEAD = Packer(">II").unpack_from
 _VENDOR = Packer(">I").unpack_from
-
-RAT_NAMES: Mapping[int, str] = MappingProxyType(
-    {
-        1: "UTRAN",
-        2: "GERAN",
-        3: "WLAN",
-        4: "GAN",
-        5: "HSPA+",
-        6: "E-UTRAN",
-        7: "virtual",
-        8: "NB-IoT",
-        9: "LTE-M",
-        51: "NR",
-        52: "NR unlicensed",
-        53: "trusted WLAN",
-        54: "trusted non-3GPP",
-        55: "wireline",
-        56: "cable",
-        57: "BBF",
-        58: "NR RedCap",
-        101: "802.16e",
-        102: "eHRPD",
-        103: "HRPD",
-        104: "1xRTT",
-        105: "UMB",
-    }
-)
-"""3GPP-RAT-Type (TS 29.061 §16.4.7.2). Gx numbers its RAT-Type otherwise."""
 
 
 def avps(data: bytes, pos: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -75,6 +49,18 @@ def _party(content: bytes) -> str:
 
 def _plmn(content: bytes) -> str:
     return plmn_of_digits(_text(content))
+
+
+def _plmn_of_domain(content: bytes) -> str:
+    """'ims.mnc001.mcc262.3gppnetwork.org' as 26201: an MNC of two digits has a zero before it (TS 23.003 §13.2).
+
+    Networks of North America (MCC 3xx) have three digits.
+    """
+    match = _DOMAIN.search(_text(content))
+    if match is None:
+        return ""
+    mnc, mcc = match[1], match[2]
+    return mcc + (mnc[1:] if mnc[0] == "0" and mcc[0] != "3" and len(mnc) == 3 else mnc)
 
 
 def _rat(content: bytes) -> str:
@@ -133,19 +119,31 @@ READERS: Mapping[str, Callable[[bytes], str]] = {
     "3GPP-MS-TimeZone": time_zone,
     "Calling-Party-Address": _party,
     "Called-Party-Address": _party,
+    "IMS-Visited-Network-Identifier": _plmn_of_domain,
+    "Address-Data": _party,
 }
-GROUPS = ("Service-Information", "PS-Information", "IMS-Information", "Terminal-Information")
+GROUPS = (
+    "Service-Information",
+    "PS-Information",
+    "IMS-Information",
+    "SMS-Information",
+    "MMS-Information",
+    "Recipient-Info",
+    "Recipient-Address",
+    "Terminal-Information",
+)
+"""Groups that are looked into. Of the addresses of a message those of its recipients; the first one counts."""
 SOURCES: Mapping[str, tuple[str, ...]] = {
     "apn": ("Called-Station-Id",),
     "rat": ("3GPP-RAT-Type",),
-    "serving_plmn": ("3GPP-SGSN-MCC-MNC",),
+    "serving_plmn": ("3GPP-SGSN-MCC-MNC", "IMS-Visited-Network-Identifier"),
     "location": ("3GPP-User-Location-Info", "Access-Network-Information"),
     "imei": ("User-Equipment-Info", "IMEI", "3GPP-IMEISV"),
     "charging_id": ("3GPP-Charging-Id", "PDN-Connection-Charging-ID"),
     "charging_characteristics": ("3GPP-Charging-Characteristics",),
     "time_zone": ("3GPP-MS-TimeZone",),
     "calling_party": ("Calling-Party-Address",),
-    "called_party": ("Called-Party-Address",),
+    "called_party": ("Called-Party-Address", "Address-Data"),
 }
 """AVPs that tell a condition, the one to be preferred first."""
 

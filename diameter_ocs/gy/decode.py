@@ -327,17 +327,19 @@ class CcrDecoder:
         if is_event:
             if not asked and (service_id is not None or action != Action.CHECK_BALANCE):
                 asked = (ServiceCredit(None, () if service_id is None else (service_id,)),)
+            told = self._told(values[self._slots.information], equipment)
             event = EventRequest(
                 name,
                 number,
                 Action(action),
-                crc32(encode((action, rated_as, identities, service_id)), fingerprint),
+                crc32(encode((action, rated_as, identities, service_id, told.called_party)), fingerprint),
                 context,
                 origin_host,
                 origin_realm,
                 identities,
                 asked,
                 rated_as,
+                told,
             )
             return CreditControlRequest(
                 session_id,

@@ -80,7 +80,8 @@ class Account(Struct, frozen=True, omit_defaults=True, gc=False):
 class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     """One SIM or user. Its offer decides tariff and quota policy.
 
-    time_zone: where it is at home, such as 'Europe/Berlin'; '': where the operator is.
+    time_zone: where it is at home, such as 'Europe/Berlin'; '': where the operator is. segment: which customers
+    it is one of, for prices that differ by it.
     """
 
     account_id: str
@@ -90,3 +91,4 @@ class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     status: Status = Status.ACTIVE
     created_ms: int = 0
     time_zone: str = ""
+    segment: str = ""

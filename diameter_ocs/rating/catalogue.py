@@ -9,6 +9,7 @@ from msgspec import Struct
 from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
 from diameter_ocs.rating.rate import Rate
+from diameter_ocs.rating.selection import NOWHERE, Geography, RateSheet, Selection
 from diameter_ocs.rating.time_bands import TimeBand
 from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.units import UnitType
@@ -85,6 +86,7 @@ class GroupRule(Struct, frozen=True, gc=False):
     time; `rate` is then the dearest of them.
     is_partial_allowed: an event may be debited in part when there is too little for all of it.
     is_refund_free: an event may be refunded without the reference that its debit was given.
+    chooser: what holds depends on the use; None: these values for all of it.
     """
 
     name: str
@@ -96,6 +98,19 @@ class GroupRule(Struct, frozen=True, gc=False):
     timed: TimedRates | None = None
     is_partial_allowed: bool = False
     is_refund_free: bool = False
+    chooser: "Chooser | None" = None
+
+
+class Chooser(Struct, frozen=True):
+    """Whose values hold in place of a group's own.
+
+    variants: one for each case of `selection`; the first case that holds wins. sheet: prices by the number that is
+    called. See rating/choice.py.
+    """
+
+    selection: Selection | None = None
+    variants: tuple[GroupRule, ...] = ()
+    sheet: RateSheet | None = None
 
 
 class Offer(Struct, frozen=True):
@@ -123,9 +138,10 @@ class Offer(Struct, frozen=True):
 
     def rules(self) -> Iterator[GroupRule]:
         """Every rule of every service, some more than once."""
-        yield from self.by_group.values()
-        yield from self.by_service.values()
-        yield from (rule for rule in (self.otherwise, self.nameless) if rule is not None)
+        for rule in (*self.by_group.values(), *self.by_service.values(), self.otherwise, self.nameless):
+            if rule is not None:
+                yield rule
+                yield from rule.chooser.variants if rule.chooser is not None else ()
         for part in self.services.values():
             yield from part.rules()
 
@@ -171,6 +187,8 @@ class Catalogue(Struct, frozen=True):
     """The operator's."""
     bands: dict[str, TimeBand] = {}
     """Bands of time by name."""
+    geography: Geography = NOWHERE
+    """Destinations and networks."""
 
     @property
     def has_signed_links(self) -> bool:

@@ -2,10 +2,13 @@
 
 import difflib
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from errno import ENOENT
+from functools import partial
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
 from pydantic import Field, ValidationError
 
 from diameter_ocs.errors import ConfigurationError
@@ -13,16 +16,29 @@ from diameter_ocs.rating import final_file
 from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
 from diameter_ocs.rating.bands_file import BandFile, CalendarFile, time_bands
-from diameter_ocs.rating.catalogue import DATA, Catalogue, GroupRule, Offer, QuotaPolicy, Treatment
+from diameter_ocs.rating.catalogue import DATA, Catalogue, Chooser, GroupRule, Offer, QuotaPolicy, Treatment
 from diameter_ocs.rating.file_values import Quantity, Table, Unsigned32
 from diameter_ocs.rating.final_units import FinalProfile
+from diameter_ocs.rating.geography_file import (
+    DestinationFile,
+    LocationFile,
+    NetworkFile,
+    NumberingFile,
+    Read,
+    csv_rows,
+    destinations,
+    networks,
+)
 from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.rating.mistakes import Mistakes
 from diameter_ocs.rating.prices_file import PriceFile, timed_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
+from diameter_ocs.rating.selection import Geography, RateSheet, Selection
+from diameter_ocs.rating.sheet_file import rate_sheet
 from diameter_ocs.rating.tariffs_file import PricesFile, TariffFile, TierFile, rate_of, unit_of
 from diameter_ocs.rating.time_bands import TimeBand
 from diameter_ocs.rating.timed_rates import TimedRates
+from diameter_ocs.rating.when_file import Known, WhenFile, arming, case_of, triggers_of
 from diameter_ocs.values.currency import NUMERIC_CODES
 from diameter_ocs.values.units import UnitType, parse_quantity
 
@@ -46,6 +62,7 @@ class GroupFile(PricesFile):
     refund_without_reference: bool = False
     quota: str
     final: str | None = None
+    when: list[WhenFile] = []
 
 
 class OfferFile(Table):
@@ -71,13 +88,25 @@ class CatalogueFile(Table):
     bands: dict[str, BandFile] = {}
     quota: dict[str, QuotaFile]
     tariffs: dict[str, TariffFile] = {}
+    numbering: NumberingFile = NumberingFile()
+    destinations: dict[str, DestinationFile] = {}
+    networks: dict[str, NetworkFile] = {}
+    locations: dict[str, LocationFile] = {}
     final: dict[str, final_file.FinalFile] = {}
     answers: AnswersFile = AnswersFile()
     offers: Annotated[dict[str, OfferFile], Field(min_length=1)]
 
 
-def parse_catalogue(text: str, origin: str) -> Catalogue:
-    """The catalogue in `text`. Raises ConfigurationError listing every mistake with file, line, key and rule."""
+def no_file(name: str) -> str:
+    """For a catalogue that stands alone."""
+    raise FileNotFoundError(ENOENT, "there are no files beside it")
+
+
+def parse_catalogue(text: str, origin: str, read: Read = no_file) -> Catalogue:
+    """The catalogue in `text`. read: gives the text of files that it names.
+
+    Raises ConfigurationError listing every mistake with file, line, key and rule.
+    """
     mistakes = Mistakes(origin, text)
     try:
         tables = tomllib.loads(text)
@@ -91,7 +120,7 @@ def parse_catalogue(text: str, origin: str) -> Catalogue:
         for item in error.errors():
             _tell(mistakes, item)
         raise ConfigurationError(mistakes.found) from None
-    return _Compiler(parsed, mistakes).catalogue()
+    return _Compiler(parsed, mistakes, read).catalogue()
 
 
 def _tell(mistakes: Mistakes, item: Any) -> None:
@@ -120,11 +149,19 @@ TABLES: dict[str, type[Table]] = {
     "quota": QuotaFile,
     "final": final_file.FinalFile,
     "tariffs": TariffFile,
+    "destinations": DestinationFile,
+    "networks": NetworkFile,
+    "locations": LocationFile,
     "calendars": CalendarFile,
     "bands": BandFile,
     "offers": OfferFile,
 }
-TABLES_OF_ARRAYS: dict[str, type[Table]] = {"groups": GroupFile, "prices": PriceFile, "tiers": TierFile}
+TABLES_OF_ARRAYS: dict[str, type[Table]] = {
+    "groups": GroupFile,
+    "when": WhenFile,
+    "prices": PriceFile,
+    "tiers": TierFile,
+}
 
 
 def _nearest(key: str, table: type[Table]) -> str:
@@ -156,13 +193,18 @@ EXAMPLES = {
 class _Compiler:
     """Turns the parsed file into rules, collecting what does not fit together."""
 
-    def __init__(self, file: CatalogueFile, mistakes: Mistakes) -> None:
+    def __init__(self, file: CatalogueFile, mistakes: Mistakes, read: Read) -> None:
         self.file = file
+        self.read = read
         self.mistakes = mistakes
         self._problem = mistakes.tell
         self.finals: dict[str, FinalProfile] = {}
         self.zone = self._zone()
         self.bands: dict[str, TimeBand] = {}
+        self.sheets: dict[tuple[str, UnitType], RateSheet] = {}
+        prefixes, names = destinations(file.destinations, read, self.zone, mistakes)
+        self.geography = Geography(file.numbering.numbering(), prefixes, networks(file.networks, mistakes))
+        self.known = Known(names, file.networks, file.locations)
 
     def catalogue(self) -> Catalogue:
         units = {name: UnitType(quota.unit) for name, quota in self.file.quota.items()}
@@ -179,7 +221,9 @@ class _Compiler:
             self._problem("enquiry_offer", f"there is no [offers.{enquiry_offer}]")
         if self.mistakes.found:
             raise ConfigurationError(self.mistakes.found)
-        return Catalogue(self.file.version, self.file.currency, offers, enquiry_offer, self.zone, self.bands)
+        return Catalogue(
+            self.file.version, self.file.currency, offers, enquiry_offer, self.zone, self.bands, self.geography
+        )
 
     def _quantity(self, key: str, value: Quantity, unit: UnitType) -> int:
         try:
@@ -205,7 +249,10 @@ class _Compiler:
         for index, group in enumerate(offer.groups):
             key = f"offers.{name}.groups.{index}"
             final = self._named_final(f"offers.{name}", offer.final)
-            rule = self._rule(key, group, policies, units, final, offer.time_zone)
+            make = partial(self._rule, policies=policies, units=units, otherwise=final, zone_of=offer.time_zone)
+            rule = make(key, group)
+            if group.when:
+                rule = self._with_variants(key, group, rule, make)
             if not (group.rating_groups or group.service_identifiers or group.all_others or group.default):
                 self._problem(key, "name rating_groups or service_identifiers, or set all_others = true")
             part = group.service if group.direction is None else f"{group.service}/{group.direction}"
@@ -221,7 +268,7 @@ class _Compiler:
         tells_money = answers is not None and (answers.tells_balance or answers.tells_cost)
         if tells_money and self.file.currency not in NUMERIC_CODES:
             self._problem("currency", f"{self.file.currency} has no known number for Currency-Code")
-        if not offer.credit_control and any(group.treatment not in NO_CHARGE for group in offer.groups):
+        if not offer.credit_control and any(group.treatment not in NO_CHARGE or group.when for group in offer.groups):
             self._problem(f"offers.{name}.credit_control", "without it every group must be 'free' or 'not controlled'")
         for part, found in parts.items():
             general = parts.get(part.partition("/")[0])
@@ -274,8 +321,11 @@ class _Compiler:
         terms, said = self._prices(key, group)
         if terms.has_price and group.treatment != "charge":
             self._problem(f"{key}.price", f"a group that is {group.treatment!r} has no price")
-        rate = rate_of(said, terms, unit, self._quantity, self._problem)
-        timed = self._timed(said, terms, unit, zone_of)
+        sheet = self._sheet(said, terms, unit) if isinstance(terms, TariffFile) and terms.csv is not None else None
+        rate = timed = None
+        if sheet is None or terms.price is not None:
+            rate = rate_of(said, terms, unit, self._quantity, self._problem)
+            timed = self._timed(said, terms, unit, zone_of)
         if timed is not None:
             rate = timed.dearest
         return GroupRule(
@@ -288,7 +338,51 @@ class _Compiler:
             timed,
             group.partial_events,
             group.refund_without_reference,
+            Chooser(sheet=sheet) if sheet is not None else None,
         )
+
+    def _with_variants(
+        self,
+        key: str,
+        group: GroupFile,
+        own: GroupRule,
+        make: Callable[[str, GroupFile], GroupRule],
+    ) -> GroupRule:
+        """The rule with what holds in place of it for some uses. make: from a key and what it says to a rule."""
+        cases, variants, names = [], [], {own.name}
+        for index, when in enumerate(group.when):
+            at = f"{key}.when.{index}"
+            name = when.name or f"{own.name}: {when.conditions}"
+            case = case_of(at, when, self.known, self._problem)
+            variant = group.model_copy(update={**when.in_place_of(group), "name": name, "when": []})
+            rule = make(at, variant)
+            if rule.unit is not own.unit:
+                self._problem(f"{at}.quota", f"is in {rule.unit.value}, the group is in {own.unit.value}")
+            if name in names:
+                self._problem(f"{at}.name", f"{name!r} is another rule of this group")
+            if case in cases:
+                self._problem(at, "never holds: another one before it has the same conditions")
+            if group.service == DATA and when.destination is not None:
+                self._problem(f"{at}.destination", "data has no destination: name the service it is meant for")
+            names.add(name)
+            cases.append(case)
+            variants.append(rule)
+        triggers = triggers_of(cases) if group.service == DATA else ()
+        sheet = own.chooser.sheet if own.chooser is not None else None
+        armed = tuple(arming(each, triggers) for each in variants)
+        chooser = Chooser(Selection(tuple(cases), self.geography), armed, sheet)
+        return replace(arming(own, triggers), chooser=chooser)
+
+    def _sheet(self, key: str, tariff: TariffFile, unit: UnitType) -> RateSheet:
+        """The prices of a tariff by number, read once."""
+        if (key, unit) not in self.sheets:
+            assert tariff.csv is not None
+            if tariff.prices is not None or tariff.tiers is not None:
+                self._problem(f"{key}.csv", "rows have one price each: no prices and no tiers")
+            rows = csv_rows(f"{key}.csv", tariff.csv, self.read, self.zone, self.mistakes)
+            rates = rate_sheet(tariff, rows, unit, self.mistakes)
+            self.sheets[key, unit] = RateSheet(self.geography.numbering, rates)
+        return self.sheets[key, unit]
 
     def _prices(self, key: str, group: GroupFile) -> tuple[PricesFile, str]:
         """What a group says of its price, and the key where it says so: its own, or that of its tariff."""
@@ -303,12 +397,17 @@ class _Compiler:
 
     def _check_tariffs(self) -> None:
         """A tariff is checked in the unit of every group that names it; here those that nobody names yet."""
-        named = {group.tariff for offer in self.file.offers.values() for group in offer.groups}
+        groups = [group for offer in self.file.offers.values() for group in offer.groups]
+        named = {group.tariff for group in groups} | {when.tariff for group in groups for when in group.when}
         for name, tariff in self.file.tariffs.items():
             if not tariff.has_price:
                 self._problem(f"tariffs.{name}", "is no tariff without price, prices or tiers")
             elif name not in named:
                 unit = unit_of(tariff)
+                if tariff.csv is not None:
+                    self._sheet(f"tariffs.{name}", tariff, unit)
+                if tariff.csv is not None and tariff.price is None:
+                    continue
                 rate_of(f"tariffs.{name}", tariff, unit, self._quantity, self._problem)
                 self._timed(f"tariffs.{name}", tariff, unit, "operator")
 

@@ -51,7 +51,16 @@ class PricesFile(Table):
 
 
 class TariffFile(PricesFile):
-    """[tariffs.NAME]. Its unit is that of the group that names it."""
+    """[tariffs.NAME]. Its unit is that of the group that names it.
+
+    csv: a rate sheet, with a price for each prefix of numbers; what a row does not say is as it is said here.
+    """
+
+    csv: str | None = None
+
+    @property
+    def has_price(self) -> bool:
+        return super().has_price or self.csv is not None
 
 
 STEPS = ("connect_fee", "first_step", "next_step", "minimum_charge")

@@ -11,12 +11,13 @@ MONEY_BUCKET = "money"
 
 
 class NewSubscriber(Struct, frozen=True, gc=False):
-    """A subscriber to be added, with every name the network knows it by. time_zone: see Subscriber."""
+    """A subscriber to be added, with every name the network knows it by. time_zone, segment: see Subscriber."""
 
     subscriber_id: str
     identities: tuple[Identity, ...]
     offer: str
     time_zone: str = ""
+    segment: str = ""
 
 
 class OpenAccount(Struct, frozen=True, gc=False):

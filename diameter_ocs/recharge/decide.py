@@ -156,7 +156,13 @@ def _conflict(new: Collection[NewSubscriber], present: Collection[str], taken: C
 
 def _subscriber(new: NewSubscriber, account_id: str, at_ms: int) -> Subscriber:
     return Subscriber(
-        account_id, new.subscriber_id, new.identities, new.offer, created_ms=at_ms, time_zone=new.time_zone
+        account_id,
+        new.subscriber_id,
+        new.identities,
+        new.offer,
+        created_ms=at_ms,
+        time_zone=new.time_zone,
+        segment=new.segment,
     )
 
 

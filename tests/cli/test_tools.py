@@ -88,7 +88,7 @@ def test_a_right_configuration_is_said_to_be_right(ocs):
         "problems": [],
         "file": str(ocs.config),
         "catalogue": "demo-1",
-        "offers": ["bundle-only", "prepaid-data"],
+        "offers": ["bundle-only", "prepaid-data", "travel"],
     }
 
 

@@ -101,6 +101,33 @@ def test_a_call_tells_its_parties_and_access_network():
     assert found.visited_plmn == ""
 
 
+def test_a_message_tells_its_first_recipient():
+    def recipient(number):
+        return "Recipient-Info", [("Recipient-Address", [("Address-Type", 1), ("Address-Data", number)])]
+
+    sender = ("Originator-Received-Address", [("Address-Type", 1), ("Address-Data", "49151000")])
+    sms = [("SMS-Node", 3), sender, recipient("33612345678"), recipient("4412345678")]
+    assert told(("Service-Information", [("SMS-Information", sms)])) == Conditions(called_party="33612345678")
+    event = decoder().decode(octets_of("sms_ccr_e_debit")).event
+    assert event.conditions.called_party == "99955500202"
+    mms = [("Recipient-Address", [("Address-Type", 1), ("Address-Data", "+33612345678")])]
+    assert told(("Service-Information", [("MMS-Information", mms)])).called_party == "+33612345678"
+
+
+@pytest.mark.parametrize(
+    ("domain", "plmn"),
+    [
+        ("ims.mnc001.mcc262.3gppnetwork.org", "26201"),
+        ("ims.mnc410.mcc310.3gppnetwork.org", "310410"),
+        ("ims.mnc012.mcc310.3gppnetwork.org", "310012"),
+        ("visited.example.org", ""),
+    ],
+)
+def test_the_visited_network_of_a_call_by_its_domain(domain, plmn):
+    ims = [("Node-Functionality", 6), ("IMS-Visited-Network-Identifier", domain)]
+    assert told(("Service-Information", [("IMS-Information", ims)])).visited_plmn == plmn
+
+
 def test_the_cell_says_the_visited_network_when_the_serving_node_does_not():
     found = told(packet(("3GPP-User-Location-Info", bytes.fromhex("80130062ffff"))))
     assert found.visited_plmn == "310260"

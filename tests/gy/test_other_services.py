@@ -50,6 +50,29 @@ def test_the_examples():
     assert (call.rated_as, call.credits) == ("voice/originating", (ServiceCredit(200, (1,), ServiceUnits(seconds=60)),))
 
 
+@pytest.mark.parametrize(
+    ("members", "rated_as"),
+    [
+        ([], "sms"),
+        ([("Originator-Interface", [("Interface-Type", 1)])], "sms/originating"),
+        ([("Originator-Interface", [("Interface-Type", 3)])], "sms/originating"),
+        ([("Originator-Interface", [("Interface-Type", 0)])], "sms"),
+        ([("Destination-Interface", [("Interface-Type", 2)])], "sms/terminating"),
+        ([("Recipient-Info", [("Destination-Interface", [("Interface-Type", 4)])])], "sms/terminating"),
+        (
+            [
+                ("Originator-Interface", [("Interface-Type", 1)]),
+                ("Recipient-Info", [("Destination-Interface", [("Interface-Type", 2)])]),
+            ],
+            "sms/originating",
+        ),
+    ],
+)
+def test_the_direction_of_a_message(members, rated_as):
+    told = ("Service-Information", [("SMS-Information", [("SMS-Node", 3), *members])])
+    assert event(told).event.rated_as == rated_as
+
+
 def test_events_differ_by_everything_that_is_charged():
     rsu = ("Requested-Service-Unit", [("CC-Service-Specific-Units", 1)])
     more = ("Requested-Service-Unit", [("CC-Service-Specific-Units", 2)])

@@ -1,0 +1,117 @@
+"""`ocs price`, and `ocs quota explain` under conditions of use."""
+
+import pytest
+
+SHEET = """
+[tariffs.sheet]
+csv = "rates.csv"
+per = "60 s"
+[offers.by-number]
+[[offers.by-number.groups]]
+name = "calls"
+service = "voice"
+default = true
+tariff = "sheet"
+quota = "call"
+[offers.by-place]
+[[offers.by-place.groups]]
+name = "internet"
+rating_groups = [10]
+price = "0.02"
+per = "1 MB"
+quota = "mobile"
+[[offers.by-place.groups.when]]
+name = "fast"
+rat = "NR"
+apn = "gold"
+price = "0.05"
+per = "1 MB"
+[[offers.by-place.groups.when]]
+name = "airport"
+location = "airport"
+treatment = "free"
+[[offers.by-place.groups.when]]
+name = "staff"
+segment = "staff"
+treatment = "barred"
+[locations.airport]
+areas = ["TAI 26201-*"]
+"""
+
+
+@pytest.fixture
+def shop(ocs):
+    catalogue = ocs.config.parent / "catalogue" / "demo.toml"
+    catalogue.write_text(catalogue.read_text() + SHEET)
+    (catalogue.parent / "rates.csv").write_text("prefix,price\n33,0.30\n")
+    ocs("account", "create", "acc-1", "--balance", "5", "--offer", "travel", "--msisdn", "99955500101")
+    return ocs
+
+
+@pytest.mark.parametrize(
+    ("offer", "options", "rule", "cost"),
+    [
+        ("travel", (), "internet", "0.20"),
+        ("travel", ("--network", "26201"), "internet", "0.20"),
+        ("travel", ("--network", "20801"), "internet in the EU", "0.30"),
+        ("travel", ("--network", "310410"), "internet elsewhere", "50.00"),
+        ("by-place", ("--rat", "nr", "--apn", "gold"), "fast", "0.50"),
+        ("by-place", ("--location", "TAI 26201-1A2B"), "airport", "0.00"),
+    ],
+)
+def test_data_by_conditions(shop, offer, options, rule, cost):
+    asked = ("price", offer, "10 MB", "--rating-group", "10", *options)
+    found = shop.json(*asked)
+    assert (found["rule"], found["cost"], found["currency"]) == (rule, cost, "EUR")
+    assert f"{cost} EUR" in shop(*asked).stdout
+
+
+def test_a_call_by_number(shop):
+    call = ("price", "by-number", "90 s", "--of", "voice", "--destination")
+    found = shop.json(*call, "0033612345678")
+    told = {name: found[name] for name in ("number", "prefix", "destination", "rule", "cost")}
+    expected = {"number": "33612345678", "prefix": "33", "destination": "eu", "rule": "calls", "cost": "0.60"}
+    assert told == expected
+    assert "number 33612345678: prefix 33, eu" in shop(*call, "0033612345678").stdout
+    said = shop(*call, "+8112345").stdout
+    assert "number 8112345: prefix 8, world" in said
+    assert "5031" in said
+
+
+def test_messages_and_calls_of_the_sample(shop):
+    found = shop.json("price", "travel", "3", "--of", "sms", "--destination", "+12025550100")
+    assert (found["rule"], found["destination"], found["cost"]) == ("text messages abroad", "world", "0.75")
+    assert shop.json("price", "travel", "60 s", "--of", "voice", "--destination", "110")["cost"] == "0.00"
+
+
+def test_a_grant_by_conditions(shop):
+    asked = ("quota", "explain", "--subscriber", "99955500101", "--rating-group", "10")
+    assert shop.json(*asked)["rule"] == "internet"
+    assert shop.json(*asked, "--network", "20801")["rule"] == "internet in the EU"
+    elsewhere = shop.json(*asked, "--network", "310410")
+    assert (elsewhere["rule"], elsewhere["granted"], elsewhere["final"]) == (
+        "internet elsewhere",
+        1_000_000,
+        "terminate",
+    )
+
+
+def test_a_segment_is_kept_with_the_subscriber(shop):
+    names = ("--offer", "by-place", "--segment", "staff", "--msisdn", "99955500102")
+    made = shop.json("subscriber", "create", "--account", "acc-1", *names)
+    assert made["segment"] == "staff"
+    found = shop.json("quota", "explain", "--subscriber", "99955500102", "--rating-group", "10")
+    assert (found["rule"], found["result_code"]) == ("staff", 4010)
+
+
+def test_mistakes(shop):
+    assert "--network" in shop.refused("price", "travel", "1", "--network", "abc")
+    assert "--rat" in shop.refused("price", "travel", "1", "--rat", "6G")
+    assert "AMOUNT" in shop.refused("price", "travel", "1 mile", "--rating-group", "10")
+    assert "did you mean 'travel'" in shop.refused("price", "travl", "1")
+    assert "no tariff for fax" in shop.refused("price", "travel", "1", "--of", "fax", code=1)
+
+
+def test_lines_of_a_rate_sheet_are_told(shop):
+    (shop.config.parent / "catalogue" / "rates.csv").write_text("prefix,price\n33,0.30\n44,much\n")
+    assert "rates.csv:3: price — 'much' is not an amount" in shop.refused("config", "check")
