@@ -38,6 +38,7 @@ SETTINGS = {
     "diameter__stalled_reader_seconds": 0.3,
     "diameter__write_buffer_bytes": 65_536,
     "diameter__max_connections": 64,
+    "sessions__largest_report_octets": 0,
 }
 HUGE = 2**64 - 1
 DEVICE_WATCHDOG = b"\0\1\x18"

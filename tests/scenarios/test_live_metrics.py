@@ -5,6 +5,7 @@ import json
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
 import structlog
 
 from diameter_ocs.charging.session import SessionStatus
@@ -148,6 +149,7 @@ async def test_a_silent_session_shows_as_leaked(tmp_path):
     assert sample(page, "ocs_leaked_units_total") == 10 * MB
 
 
+@pytest.mark.row(41)
 async def test_what_nobody_can_have_used_is_told_and_not_debited(tmp_path):
     """A counter that wrapped around: the balance stays, the metric of units stays readable."""
     wrapped = (1 << 64) - 5 * MB

@@ -1,6 +1,6 @@
 """Situations of credit control and their Result-Codes, row by row: code, level, E bit, Failed-AVP, and what is on disk.
 
-The rows are those of docs/result-codes.md: 1 to 40 here and in test_events.py, 50 to 72 in test_message_codes.py.
+The rows are those of docs/result-codes.md: 1 to 41 here and in test_events.py, 50 to 72 in test_message_codes.py.
 """
 
 import pytest
