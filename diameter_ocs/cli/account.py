@@ -252,6 +252,8 @@ def print_account(loaded: "VersionedAccount", as_json: bool) -> None:
     out.print(account.account_id, style="bold", end=" ")
     out.print(views.status_text(account.status), f" {account.open_sessions} open sessions  {plain(account.name)}")
     out.print(views.bucket_table(account))
+    if account.owned:
+        out.print(views.owned_table(account))
     if account.limits:
         out.print(views.limit_table(account))
     out.print(views.subscriber_table(loaded.subscribers))

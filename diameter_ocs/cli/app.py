@@ -18,6 +18,7 @@ from diameter_ocs.cli import (
     load,
     peer,
     price,
+    product,
     quota,
     serve,
     session,
@@ -81,6 +82,7 @@ app.command("simulate", rich_help_panel=TRAFFIC)(simulate.simulate)
 app.command("load", rich_help_panel=TRAFFIC)(load.load)
 app.add_typer(account.app, name="account", rich_help_panel=RECORDS)
 app.add_typer(bucket.app, name="bucket", rich_help_panel=RECORDS)
+app.add_typer(product.app, name="product", rich_help_panel=RECORDS)
 app.add_typer(subscriber.app, name="subscriber", rich_help_panel=RECORDS)
 app.add_typer(session.app, name="session", rich_help_panel=RECORDS)
 app.add_typer(peer.app, name="peer", rich_help_panel=RECORDS)

@@ -130,13 +130,16 @@ def limit(
         str,
         typer.Option("--subscriber", metavar="SUBSCRIBER", help="Of this subscriber; of all together when left out."),
     ] = "",
+    every: Annotated[
+        str, typer.Option("--every", metavar="PERIOD", help="Start anew after each, as '1 day' or 'calendar month'.")
+    ] = "",
     reason: options.Reason = "ocs bucket limit",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Cap what is spent of an account: by one subscriber of a family, or in all.
 
-    Example: ocs bucket limit family tom 5.00 --subscriber tom
+    Example: ocs bucket limit family tom 5.00 --subscriber tom --every "calendar month"
     """
     from diameter_ocs.cli.account import load, print_account
     from diameter_ocs.recharge.commands import SetLimit
@@ -144,7 +147,7 @@ def limit(
     of_unit = _unit("--unit", unit)
     maximum = None if amount == "none" else options.quantity("AMOUNT", amount, of_unit, least=0)
     loaded = node.settings(context, config)
-    command = SetLimit(account, options.record_id("NAME", name), maximum, of_unit, subscriber, reason)
+    command = SetLimit(account, options.record_id("NAME", name), maximum, of_unit, subscriber, _period(every), reason)
     node.succeeded(node.run(node.execute(loaded, command)))
     print_account(node.run(load(loaded, account)), as_json)
 
@@ -156,6 +159,15 @@ def _unit(option: str, text: str) -> "UnitType":
         return UnitType(text)
     except ValueError:
         raise wrong_option(option, f"{text!r} is none of: {', '.join(each.value for each in UnitType)}") from None
+
+
+def _period(text: str) -> str:
+    from diameter_ocs.rating.periods import parse_period
+
+    try:
+        return str(parse_period(text)) if text else ""
+    except ValueError as error:
+        raise wrong_option("--every", error) from None
 
 
 def _overdraft(text: str, unit: "UnitType") -> int:

@@ -11,6 +11,7 @@ from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Session
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
+from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.storage.protocol import VersionedAccount
 from diameter_ocs.values.money import format_money
@@ -48,6 +49,7 @@ def account_facts(loaded: VersionedAccount) -> Facts:
         "open_sessions": account.open_sessions,
         "buckets": [bucket_facts(bucket) for bucket in account.buckets],
         "limits": [limit_facts(limit) for limit in account.limits],
+        "products": [owned_facts(owned) for owned in account.owned],
         "subscribers": [subscriber_facts(subscriber) for subscriber in loaded.subscribers],
     }
 
@@ -183,16 +185,37 @@ def _purpose(bucket: Bucket, currency: str) -> str:
     return plain("; ".join(words)) or "all"
 
 
+def owned_facts(owned: Owned) -> Facts:
+    return {
+        "owned_id": owned.owned_id,
+        "product": owned.product,
+        "subscriber_id": owned.subscriber_id or None,
+        "state": owned.state.value,
+        "bought": instant(owned.bought_ms),
+        "period": owned.period,
+        "next": instant(owned.next_ms or None),
+        "unpaid_since": instant(owned.unpaid_since_ms or None),
+    }
+
+
+def owned_table(account: Account) -> Table:
+    made = table("Products", "id", "product", "for", "state", "next")
+    for owned in account.owned:
+        member = plain(owned.subscriber_id) or "all"
+        made.add_row(owned.owned_id, owned.product, member, owned.state.value, when(owned.next_ms or None))
+    return made
+
+
 def limit_table(account: Account) -> Table:
-    made = table(
-        "Limits", "limit", "of", "most", "used", "reserved", "left", right=("most", "used", "reserved", "left")
-    )
+    columns = ("limit", "of", "most", "used", "reserved", "left", "starts anew")
+    made = table("Limits", *columns, right=columns[2:6])
     for limit in account.limits:
         values = (limit.maximum, limit.used, limit.reserved, limit.room)
         made.add_row(
             limit.name,
             limit.subscriber_id or "all together",
             *(amount(value, limit.unit, account.currency) for value in values),
+            when(limit.until_ms or None),
         )
     return made
 

@@ -12,12 +12,14 @@ from diameter_ocs.charging.gateway_limits import free_for_nobody
 from diameter_ocs.charging.request import Outcome, RequestType, SessionRequest
 from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.engine.cache import Holding
-from diameter_ocs.rating.catalogue import EMERGENCY
+from diameter_ocs.rating.catalogue import EMERGENCY, Catalogue
 from diameter_ocs.recharge import decide as administer
-from diameter_ocs.recharge import limits
+from diameter_ocs.recharge import limits, products
 from diameter_ocs.recharge.commands import (
     AddSubscriber,
     AdvanceAccount,
+    Buy,
+    CancelProduct,
     Credit,
     OpenAccount,
     SetAccountStatus,
@@ -29,11 +31,13 @@ from diameter_ocs.recharge.due import next_due
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.verdict import Verdict
 
-OnAccount = AddSubscriber | Credit | SetOverdraft | SetLimit | SetAccountStatus | SetSubscriberStatus
+OnAccount = (
+    AddSubscriber | Credit | Buy | CancelProduct | SetOverdraft | SetLimit | SetAccountStatus | SetSubscriberStatus
+)
 Administrative = OpenAccount | OnAccount | AdvanceAccount
 OnSession = ExpireSession | AbortSession | AskGateway
 Command = SessionRequest | EventRequest | OnSession | Administrative
-CONCERNS_OPEN_SESSIONS = (Credit, SetOverdraft, SetLimit, SetAccountStatus, SetSubscriberStatus, AdvanceAccount)
+CONCERNS_OPEN_SESSIONS = (Credit, Buy, SetOverdraft, SetLimit, SetAccountStatus, SetSubscriberStatus, AdvanceAccount)
 """Commands because of which gateways may have to be asked: all open sessions of the account are looked at."""
 
 
@@ -64,7 +68,8 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
         return _decide_event(command, subject, terms, at_ms)
     if isinstance(command, OpenAccount):
         existing = subject.holding.account if subject.holding is not None else None
-        return administer.open_account(command, existing, subject.taken, at_ms)
+        opened = administer.open_account(command, existing, subject.taken, at_ms)
+        return products.include(opened, opened.subscribers, terms.catalogue, at_ms)
     holding = subject.holding
     if holding is None:
         return refuse(Verdict.NOT_FOUND, f"there is no account {command.account_id}")  # type: ignore[union-attr]
@@ -74,7 +79,7 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
         return _close(command, holding, terms, at_ms)
     if isinstance(command, AdvanceAccount):
         return Decision(Outcome(detail="the account is up to date"))
-    return _administer(command, holding, subject, at_ms)  # type: ignore[arg-type]
+    return _administer(command, holding, subject, terms.catalogue, at_ms)  # type: ignore[arg-type]
 
 
 def _decide_session(request: SessionRequest, subject: Subject, terms: Terms, at_ms: int) -> Decision:
@@ -123,26 +128,32 @@ def lacks_open_sessions(holding: Holding) -> bool:
     return held < holding.account.open_sessions
 
 
-def advance(holding: Holding, at_ms: int) -> Decision | None:
+def advance(holding: Holding, terms: Terms, at_ms: int) -> Decision | None:
     """The earliest thing that time has brought to the account by now; None when nothing is due. Pure."""
-    return next_due(holding.account, at_ms)
+    return next_due(holding.account, holding.subscribers, terms.catalogue, at_ms, holding.sessions.values())
 
 
 def _administer(
     command: OnAccount,
     holding: Holding,
     subject: Subject,
+    catalogue: Catalogue,
     at_ms: int,
 ) -> Decision:
     account, subscribers, sessions = holding.account, holding.subscribers, holding.sessions.values()
     if isinstance(command, AddSubscriber):
-        return administer.add_subscriber(command, account, subscribers, subject.taken, at_ms)
+        added = administer.add_subscriber(command, account, subscribers, subject.taken, at_ms)
+        return products.include(added, added.subscribers, catalogue, at_ms)
+    if isinstance(command, Buy):
+        return products.buy(command, account, subscribers, catalogue, at_ms, sessions)
+    if isinstance(command, CancelProduct):
+        return products.cancel(command, account, at_ms)
     if isinstance(command, Credit):
         return administer.credit(command, account, at_ms, sessions)
     if isinstance(command, SetOverdraft):
         return limits.set_overdraft(command, account, at_ms, sessions)
     if isinstance(command, SetLimit):
-        return limits.set_limit(command, account, subscribers, at_ms, sessions)
+        return limits.set_limit(command, account, subscribers, catalogue, at_ms, sessions)
     if isinstance(command, SetAccountStatus):
         return administer.set_account_status(command, account, at_ms, sessions)
     return administer.set_subscriber_status(command, account, subscribers, at_ms, sessions)

@@ -397,6 +397,8 @@ class Engine:
             self._answer(ticket, decision.outcome)
             return True
         batch.add(holding, ticket, decision)
+        if 0 < holding.account.due_ms <= at_ms:
+            self._catch_up(holding, batch, at_ms)
         return True
 
     def _catch_up(self, holding: Holding, batch: Batch, at_ms: int) -> bool:
@@ -408,7 +410,7 @@ class Engine:
         self._late.discard(account_id)
         try:
             for _ in range(STEPS_AT_ONCE):
-                decision = advance(holding, at_ms)
+                decision = advance(holding, self.terms, at_ms)
                 if decision is None:
                     break
                 batch.add_unasked(holding, decision)

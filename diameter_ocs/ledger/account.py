@@ -8,6 +8,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
@@ -51,6 +52,10 @@ class Bucket(Struct, frozen=True, omit_defaults=True, gc=False):
     def is_expired(self, at_ms: int) -> bool:
         return self.valid_until_ms is not None and at_ms >= self.valid_until_ms
 
+    def is_running(self, at_ms: int) -> bool:
+        """Is this within its time?"""
+        return self.valid_from_ms <= at_ms and not self.is_expired(at_ms)
+
     def is_usable(self, rating_group: int, at_ms: int) -> bool:
         """May this rating group start to draw on it now?"""
         return (
@@ -75,6 +80,8 @@ class Account(Struct, frozen=True, omit_defaults=True, gc=False):
     due_ms: int = 0
     """When time itself changes the account next, such as the end of a bucket; 0: never."""
     limits: tuple[Limit, ...] = ()
+    owned: tuple[Owned, ...] = ()
+    """Products it has bought."""
 
 
 class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -15,6 +15,8 @@ NEVER_MS = 1 << 62
 OVERUSE = "overuse"
 LATE = "late"
 ASSUMED = "assumed"
+PRICE = "price"
+CARRIED = "carried over"
 IMPLAUSIBLE = "implausible"
 OTHER_UNIT = "other unit"
 """Marks of unrated usage: more than anybody can have used; in units that its group has no price for."""
@@ -29,14 +31,15 @@ def spend_key(bucket: Bucket) -> tuple[bool, int, int, str]:
 class Book:
     """Movements on one account. The account itself is never touched; `account()` gives the new one.
 
-    use: who draws on it and for what, where that is so.
+    use: who draws on it and for what, where that is so. owned: its products, to be replaced.
     """
 
-    __slots__ = ("_account", "_binding", "_buckets", "_limits", "postings", "use")
+    __slots__ = ("_account", "_binding", "_buckets", "_limits", "owned", "postings", "use")
 
     def __init__(self, account: Account, use: Use = NOBODY) -> None:
         self._account = account
         self.use = use
+        self.owned = account.owned
         self._limits: dict[str, Limit] | None = None
         if account.limits:
             self._limits = {limit.name: limit for limit in account.limits}
@@ -111,6 +114,47 @@ class Book:
                 self._count(bucket.unit, amount, 0)
             self.postings.append(Posting(Action.DEBIT, bucket_id, amount, rating_group, units, mark))
 
+    def pay(self, price: int, at_ms: int) -> bool:
+        """Take the price of something from money, in spend order; nothing at all when there is too little.
+
+        Limits are about what is used, not about what is bought.
+        """
+        parts, left = [], price
+        for bucket in self._buckets.values():
+            is_bound = bucket.terms is not None and not bucket.terms.allows(self.use)
+            if bucket.unit is UnitType.MONEY and not is_bound and bucket.is_running(at_ms):
+                part = max(min(bucket.spendable, left), 0)
+                parts.append((bucket, part))
+                left -= part
+        if left:
+            return False
+        for bucket, part in parts:
+            if part:
+                self._move(bucket, -part, 0)
+                self.postings.append(Posting(Action.DEBIT, bucket.bucket_id, part, mark=PRICE))
+        return True
+
+    def carry(self, bucket_id: str, most: int | None) -> int:
+        """Write off what is left of a bucket and promised to nobody; how much of it may go on, up to `most`."""
+        bucket = self._buckets.get(bucket_id)
+        left = 0 if bucket is None else max(bucket.available, 0)
+        if left:
+            self._move(self._buckets[bucket_id], -left, 0)
+            self.postings.append(Posting(Action.EXPIRE, bucket_id, left, mark=CARRIED if most != 0 else ""))
+        return left if most is None else min(left, most)
+
+    def end(self, bucket_id: str, at_ms: int) -> None:
+        """Let a bucket end now; what is promised of it ends with its session."""
+        self._buckets[bucket_id] = replace(self._buckets[bucket_id], valid_until_ms=at_ms)
+
+    def limits(self) -> tuple[Limit, ...]:
+        return self._account.limits if self._limits is None else tuple(self._limits.values())
+
+    def set_limit(self, limit: Limit) -> None:
+        """Put a limit in the place of the one of its name."""
+        assert self._limits is not None
+        self._limits[limit.name] = limit
+
     def free(self, units: int, rating_group: int | None, mark: str = "") -> None:
         """Record usage that costs nothing."""
         self.postings.append(Posting(Action.FREE, "", 0, rating_group, units, mark))
@@ -145,6 +189,9 @@ class Book:
             limits = tuple(self._limits.values())
             ends = [limit.until_ms for limit in limits if limit.until_ms]
             due_ms = min([due_ms, *ends] if due_ms else ends, default=0)
+        if self.owned:
+            times = [each.next_ms for each in self.owned if each.next_ms]
+            due_ms = min([due_ms, *times] if due_ms else times, default=0)
         return Account(
             old.account_id,
             old.currency,
@@ -156,6 +203,7 @@ class Book:
             old.name,
             due_ms,
             limits,
+            self.owned,
         )
 
     def _move(self, old: Bucket, remaining: int, reserved: int) -> None:

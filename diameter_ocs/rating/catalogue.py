@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
+from diameter_ocs.rating.products import Allowance, Product
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.rating.selection import NOWHERE, Geography, RateSheet, Selection
 from diameter_ocs.rating.time_bands import TimeBand
@@ -135,6 +136,8 @@ class Offer(Struct, frozen=True):
     answers: AnswerPolicy | None = None
     nameless: GroupRule | None = None
     services: "dict[str, Offer]" = {}
+    products: tuple[str, ...] = ()
+    """Products that come with it."""
 
     def rules(self) -> Iterator[GroupRule]:
         """Every rule of every service, some more than once."""
@@ -189,6 +192,22 @@ class Catalogue(Struct, frozen=True):
     """Bands of time by name."""
     geography: Geography = NOWHERE
     """Destinations and networks."""
+    products: dict[str, Product] = {}
+
+    def bundle(self, name: str) -> list[Product]:
+        """A product and all that comes with it, each once; what is not in the catalogue is left out."""
+        found: dict[str, Product] = {}
+        names = [name]
+        while names:
+            product = self.products.get(names.pop(0))
+            if product is not None and product.name not in found:
+                found[product.name] = product
+                names += product.includes
+        return list(found.values())
+
+    def allowances(self, product: Product) -> list[Allowance]:
+        """Everything that a product brings, that of products in it too."""
+        return [allowance for each in self.bundle(product.name) for allowance in each.allowances]
 
     @property
     def has_signed_links(self) -> bool:

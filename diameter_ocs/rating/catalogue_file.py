@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pydantic import Field, ValidationError
 
 from diameter_ocs.errors import ConfigurationError
-from diameter_ocs.rating import final_file
+from diameter_ocs.rating import final_file, products_file
 from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
 from diameter_ocs.rating.bands_file import BandFile, CalendarFile, time_bands
@@ -74,6 +74,7 @@ class OfferFile(Table):
     final: str | None = None
     time_zone: Literal["operator", "subscriber"] = "operator"
     answers: AnswersFile | None = None
+    products: list[str] = []
     groups: Annotated[list[GroupFile], Field(min_length=1)]
 
 
@@ -94,6 +95,7 @@ class CatalogueFile(Table):
     locations: dict[str, LocationFile] = {}
     final: dict[str, final_file.FinalFile] = {}
     answers: AnswersFile = AnswersFile()
+    products: dict[Annotated[str, Field(pattern=products_file.NAME)], products_file.ProductFile] = {}
     offers: Annotated[dict[str, OfferFile], Field(min_length=1)]
 
 
@@ -154,6 +156,7 @@ TABLES: dict[str, type[Table]] = {
     "locations": LocationFile,
     "calendars": CalendarFile,
     "bands": BandFile,
+    "products": products_file.ProductFile,
     "offers": OfferFile,
 }
 TABLES_OF_ARRAYS: dict[str, type[Table]] = {
@@ -161,6 +164,7 @@ TABLES_OF_ARRAYS: dict[str, type[Table]] = {
     "when": WhenFile,
     "prices": PriceFile,
     "tiers": TierFile,
+    "allowances": products_file.AllowanceFile,
 }
 
 
@@ -215,6 +219,7 @@ class _Compiler:
         self.finals = {name: self._final(name, final) for name, final in self.file.final.items()}
         self.bands = time_bands(self.file.bands, self.file.calendars, self._problem)
         offers = {name: self._offer(name, offer, policies, units) for name, offer in self.file.offers.items()}
+        products = products_file.products(self.file.products, self._problem)
         self._check_tariffs()
         enquiry_offer = self.file.enquiry_offer or ""
         if enquiry_offer and enquiry_offer not in offers:
@@ -222,7 +227,14 @@ class _Compiler:
         if self.mistakes.found:
             raise ConfigurationError(self.mistakes.found)
         return Catalogue(
-            self.file.version, self.file.currency, offers, enquiry_offer, self.zone, self.bands, self.geography
+            self.file.version,
+            self.file.currency,
+            offers,
+            enquiry_offer,
+            self.zone,
+            self.bands,
+            self.geography,
+            products,
         )
 
     def _quantity(self, key: str, value: Quantity, unit: UnitType) -> int:
@@ -274,6 +286,9 @@ class _Compiler:
             general = parts.get(part.partition("/")[0])
             if general is not None and general is not found:
                 found.inherit(general)
+        for product in offer.products:
+            if product not in self.file.products:
+                self._missing(f"offers.{name}.products", "products", product, self.file.products)
         services = {part: found.offer(name, offer, answers) for part, found in parts.items()}
         return data.offer(name, offer, answers, offer.default_rating_group, services)
 
@@ -467,4 +482,5 @@ class _Part:
             answers,
             self.nameless,
             services or {},
+            tuple(dict.fromkeys(file.products)),
         )

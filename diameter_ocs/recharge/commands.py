@@ -62,7 +62,8 @@ class SetOverdraft(Struct, frozen=True, gc=False):
 class SetLimit(Struct, frozen=True, gc=False):
     """Cap what is spent of one unit, by one subscriber or by all together (see ledger.terms.Limit).
 
-    maximum None: the limit goes away. A limit of that name and scope that is there keeps what it has counted.
+    maximum None: the limit goes away. period: after which it starts anew, as '1 day' or 'calendar month'. A limit
+    of that name and scope that is there keeps what it has counted.
     """
 
     account_id: str
@@ -70,6 +71,25 @@ class SetLimit(Struct, frozen=True, gc=False):
     maximum: int | None
     unit: UnitType = UnitType.MONEY
     subscriber_id: str = ""
+    period: str = ""
+    reason: str = ""
+
+
+class Buy(Struct, frozen=True, gc=False):
+    """Buy a product of the catalogue from the money of the account, for one subscriber or (empty) for all."""
+
+    account_id: str
+    product: str
+    subscriber_id: str = ""
+    reason: str = ""
+
+
+class CancelProduct(Struct, frozen=True, gc=False):
+    """Let a product end: with the period that is paid, or at once with whatever is left of it."""
+
+    account_id: str
+    owned_id: str
+    at_once: bool = False
     reason: str = ""
 
 

@@ -20,8 +20,10 @@ from diameter_ocs.recharge.commands import (
     SetAccountStatus,
     SetSubscriberStatus,
 )
+from diameter_ocs.recharge.products import retry_unpaid
 from diameter_ocs.values.identity import Identity, SubscriberRef
 from diameter_ocs.values.session_key import told_key
+from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
 Subscribers = Mapping[str, Subscriber]
@@ -64,6 +66,8 @@ def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Ses
     if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).unit is not bucket.unit:
         return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} holds {book.bucket(bucket.bucket_id).unit.value}")
     book.add(bucket)
+    if bucket.unit is UnitType.MONEY:
+        retry_unpaid(book, at_ms)
     after = book.account()
     changed = _changed(after, book, "credit", command.reason, at_ms)
     if after.status is not Status.ACTIVE:

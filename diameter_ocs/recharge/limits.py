@@ -1,6 +1,7 @@
 """How far an account may go: credit limits of its buckets, and caps on what is spent."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -12,7 +13,10 @@ from diameter_ocs.ledger.account import Account, Bucket, Status
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.ledger.terms import BucketTerms, Limit
+from diameter_ocs.rating.catalogue import Catalogue
+from diameter_ocs.rating.periods import Periods, parse_period
 from diameter_ocs.recharge.commands import MONEY_BUCKET, SetLimit, SetOverdraft
+from diameter_ocs.recharge.products import Subscribers, retry_unpaid, zone_for
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
@@ -28,6 +32,8 @@ def set_overdraft(command: SetOverdraft, account: Account, at_ms: int, sessions:
     before = old.terms or BucketTerms()
     terms = replace(before, overdraft=command.amount)
     book.bind(command.bucket_id, terms if terms != BucketTerms() else None)
+    if command.amount > before.overdraft:
+        retry_unpaid(book, at_ms)
     after = book.account()
     told = f"{command.reason}: {before.overdraft} -> {command.amount} on {command.bucket_id}"
     entry = Entry(account.account_id, after.last_seq, at_ms, "overdraft_changed", reason=told)
@@ -38,7 +44,12 @@ def set_overdraft(command: SetOverdraft, account: Account, at_ms: int, sessions:
 
 
 def set_limit(
-    command: SetLimit, account: Account, subscribers: Collection[str], at_ms: int, sessions: Iterable[Session] = ()
+    command: SetLimit,
+    account: Account,
+    subscribers: Subscribers,
+    catalogue: Catalogue,
+    at_ms: int,
+    sessions: Iterable[Session] = (),
 ) -> Decision:
     """Set, change or remove a limit. NOT_FOUND when it names nobody, or is to be removed and not there.
 
@@ -51,7 +62,11 @@ def set_limit(
     if old is None and command.maximum is None:
         return refuse(Verdict.NOT_FOUND, f"account {account.account_id} has no limit {command.name}")
     others = tuple(limit for limit in account.limits if limit.name != command.name)
-    new = _limit(command, command.maximum, old, account, sessions, at_ms) if command.maximum is not None else None
+    new = None
+    if command.maximum is not None:
+        new = _limit(command, command.maximum, old, account, sessions, at_ms)
+        zone = zone_for(command.subscriber_id, subscribers, catalogue)
+        new = replace(new, until_ms=period_end(new.period, new.since_ms, at_ms, zone))
     limits = others if new is None else (*others, new)
     after = Book(replace(account, limits=limits)).account()
     was = "none" if old is None else str(old.maximum)
@@ -68,7 +83,8 @@ def set_limit(
 def _limit(
     command: SetLimit, maximum: int, old: Limit | None, account: Account, sessions: Iterable[Session], at_ms: int
 ) -> Limit:
-    if old is not None and (old.unit, old.subscriber_id) == (command.unit, command.subscriber_id):
+    scope = (command.unit, command.subscriber_id, command.period)
+    if old is not None and (old.unit, old.subscriber_id, old.period) == scope:
         return replace(old, maximum=maximum)
     units = {bucket.bucket_id: bucket.unit for bucket in account.buckets}
     held = sum(
@@ -79,7 +95,12 @@ def _limit(
         for promise in quota.reservations
         if units.get(promise.bucket_id) is command.unit
     )
-    return Limit(command.name, command.unit, maximum, command.subscriber_id, reserved=held, since_ms=at_ms)
+    return Limit(command.name, command.unit, maximum, command.subscriber_id, command.period, 0, held, at_ms)
+
+
+def period_end(period: str, since_ms: int, at_ms: int, zone: ZoneInfo) -> int:
+    """When the period that holds `at_ms` ends; 0: there are no periods. Raises ValueError for what is no period."""
+    return Periods(parse_period(period), since_ms, zone).next_renewal(at_ms) if period else 0
 
 
 def _done(account: Account) -> Outcome:

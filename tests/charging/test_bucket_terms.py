@@ -144,7 +144,8 @@ def test_a_credit_limit_of_a_bucket_that_is_not_there_is_refused():
 
 def capped(line: Line, maximum: int | None, name: str = "cap", **more: object) -> list[object]:
     command = SetLimit("acc-1", name, maximum, **more)  # type: ignore[arg-type]
-    decision = set_limit(command, line.account, {"sub-1", "sub-2"}, 5, line.sessions.values())
+    members = dict.fromkeys(("sub-1", "sub-2"), line.subscriber)
+    decision = set_limit(command, line.account, members, line.terms.catalogue, 5, line.sessions.values())
     assert decision.outcome.verdict is Verdict.SUCCESS, decision.outcome.detail
     assert decision.account is not None
     line.account = decision.account
@@ -216,7 +217,8 @@ def test_raising_or_removing_a_cap_wakes_what_it_had_stopped():
 def test_a_cap_that_names_nobody_or_is_not_there_is_refused():
     line = Line()
     for command in (SetLimit("acc-1", "cap", 5, subscriber_id="ghost"), SetLimit("acc-1", "cap", None)):
-        assert set_limit(command, line.account, {"sub-1"}, 5).outcome.verdict is Verdict.NOT_FOUND
+        decision = set_limit(command, line.account, {"sub-1": line.subscriber}, line.terms.catalogue, 5)
+        assert decision.outcome.verdict is Verdict.NOT_FOUND
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30 * MB), st.booleans()), max_size=25))

@@ -5,11 +5,12 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.request import RequestType
 from diameter_ocs.ledger.journal import Action
-from diameter_ocs.recharge.commands import AdvanceAccount, Credit
+from diameter_ocs.ledger.terms import BucketTerms
+from diameter_ocs.recharge.commands import AdvanceAccount, Buy, Credit
 from diameter_ocs.storage.audit import audit_store
 from diameter_ocs.storage.protocol import Wanted
 from diameter_ocs.values.verdict import Verdict
-from tests.support.charging import AT_MS, MB, ask, money, octets, report, request
+from tests.support.charging import AT_MS, CATALOGUE_TEXT, MB, ask, money, octets, report, request, terms
 from tests.support.engines import GatedStore, ManualClock, engine_on, msisdn, open_account
 
 HOUR_MS = 3_600_000
@@ -112,3 +113,56 @@ async def test_a_late_account_is_advanced_with_all_its_sessions_at_hand(engine, 
     assert (await journal(store))[-2:] == ["buckets_expired", "ccr_update"]
     assert len((await store.load(Wanted(open_sessions_of=["acc-1"]))).sessions) == 2
     await second.stop()
+
+
+# products -----------------------------------------------------------------------------------------
+
+
+MONTHLY = """
+[products.monthly]
+price = "2.00"
+renews = "30 days"
+[[products.monthly.allowances]]
+name = "internet"
+amount = "3 MB"
+"""
+
+
+@pytest.fixture
+async def shop(store, clock):
+    made = engine_on(store, clock)
+    made.terms = terms(CATALOGUE_TEXT + MONTHLY)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_buying_wakes_a_session_that_had_run_dry(shop, store, clock):
+    for_products = replace(money(2_000_000), terms=BucketTerms(services=("product",)))
+    await open_account(shop, 1, for_products)
+    denied = await shop.execute(ccr(RequestType.INITIAL, 0, ask(10, MB)))
+    assert [each.verdict for each in denied.credits] == [Verdict.CREDIT_LIMIT_REACHED]
+    assert (await shop.execute(Buy("acc-1", "monthly"))).verdict is Verdict.SUCCESS
+    assert [each.session_id for each in await store.pending_requests(10)] == ["s;1;1"]
+    answer = await shop.execute(ccr(RequestType.UPDATE, 2, ask(10, MB)))
+    assert [each.granted for each in answer.credits] == [MB]
+
+
+async def test_a_top_up_pays_what_is_unpaid_before_the_next_request(shop, store, clock):
+    await open_account(shop, 1, money(2_000_000))
+    await shop.execute(Buy("acc-1", "monthly"))
+    clock.seconds += 30 * 86_400
+    await shop.execute(AdvanceAccount("acc-1"))
+    assert (await journal(store))[-1] == "product_unpaid"
+    await shop.execute(Credit("acc-1", money(5_000_000)))
+    assert (await journal(store))[-2:] == ["credit", "product_renewed"]
+    assert await store.due_accounts(clock.at_ms() + 30 * 24 * HOUR_MS, 10) == ["acc-1"]
+
+
+async def test_a_renewal_at_midnight_serves_the_request_just_after_it(shop, store, clock):
+    await open_account(shop, 1, money(4_000_000), offer="bundle")
+    await shop.execute(Buy("acc-1", "monthly"))
+    clock.seconds += 30 * 86_400
+    answer = await shop.execute(ccr(RequestType.INITIAL, 0, ask(10, 2 * MB)))
+    assert [each.granted for each in answer.credits] == [2 * MB]
+    assert (await journal(store))[-2:] == ["product_renewed", "ccr_initial"]
