@@ -1,7 +1,7 @@
 """`ocs config` and `ocs version`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,6 +9,10 @@ from diameter_ocs.cli import node, options
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure
 from diameter_ocs.cli.output import console, print_json
 
+if TYPE_CHECKING:
+    from diameter_ocs.rating.selection import Geography
+
+PREFIXES_LISTED = 20
 SAMPLES = ("ocs.toml", "catalogue/demo.toml")
 
 app = typer.Typer(help="The configuration: check it, show what holds.", no_args_is_help=True)
@@ -34,10 +38,20 @@ def check(context: typer.Context, config: options.ConfigFile = None, as_json: op
             f"offers {', '.join(facts['offers'])}",
             soft_wrap=True,
         )
+        if facts["destinations"]["prefixes"]:
+            console().print(_told(facts["destinations"]), soft_wrap=True)
+
+
+def _told(found: dict[str, Any]) -> str:
+    idle = found["without_effect"]
+    listed = ", ".join(idle[:PREFIXES_LISTED]) + (" ..." if len(idle) > PREFIXES_LISTED else "")
+    same = f"; without effect, as a shorter one says the same: {listed}" if idle else ""
+    return f"{found['prefixes']} prefixes of destinations, {found['overlapping']} inside of shorter ones{same}"
 
 
 def _checked(context: typer.Context, config: options.ConfigFile) -> dict[str, Any]:
     from diameter_ocs.assemble import load_catalogue, portal_of
+    from diameter_ocs.server.clock import Clock
     from diameter_ocs.wire.dictionary import load_dictionary
 
     loaded = node.settings(context, config)
@@ -48,7 +62,16 @@ def _checked(context: typer.Context, config: options.ConfigFile) -> dict[str, An
         "file": str(loaded.file) if loaded.file else None,
         "catalogue": catalogue.version,
         "offers": sorted(catalogue.offers),
+        "destinations": _prefixes(catalogue.geography, Clock().at_ms()),
     }
+
+
+def _prefixes(where: "Geography", at_ms: int) -> dict[str, Any]:
+    """How many prefixes there are, how many stand inside a shorter one, and which of those say nothing new."""
+    known = where.destinations
+    overlaps = list(known.overlaps())
+    idle = [prefix for prefix, shorter in overlaps if known.find(prefix, at_ms) == known.find(shorter, at_ms)]
+    return {"prefixes": len(known), "overlapping": len(overlaps), "without_effect": idle}
 
 
 @app.command()

@@ -39,6 +39,15 @@ class Prefixes(Generic[Found]):
             self._mark = f"{len(self)} prefixes {crc32(rows.encode()):08x}"
         return self._mark
 
+    def overlaps(self) -> Iterator[tuple[str, str]]:
+        """Every prefix that begins with a shorter one, and the longest such."""
+        known = self._values.keys() | self._timed.keys()
+        for prefix in sorted(known):
+            shorter = (prefix[:length] for length in self._lengths if length < len(prefix))
+            found = next((each for each in shorter if each in known), None)
+            if found is not None:
+                yield prefix, found
+
     def find(self, number: str, at_ms: int) -> Found | None:
         """What the longest prefix of `number` stands for at that time; None when none fits."""
         return next((value for _, value in self.matches(number, at_ms)), None)

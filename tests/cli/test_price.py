@@ -115,3 +115,11 @@ def test_mistakes(shop):
 def test_lines_of_a_rate_sheet_are_told(shop):
     (shop.config.parent / "catalogue" / "rates.csv").write_text("prefix,price\n33,0.30\n44,much\n")
     assert "rates.csv:3: price — 'much' is not an amount" in shop.refused("config", "check")
+
+
+def test_overlapping_prefixes_are_reported(shop):
+    catalogue = shop.config.parent / "catalogue" / "demo.toml"
+    catalogue.write_text(catalogue.read_text().replace('prefixes = ["49"]', 'prefixes = ["49", "4915", "336"]'))
+    found = shop.json("config", "check")["destinations"]
+    assert (found["prefixes"], found["overlapping"], found["without_effect"]) == (26, 14, ["4915"])
+    assert "without effect, as a shorter one says the same: 4915" in shop("config", "check").stdout

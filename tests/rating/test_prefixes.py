@@ -31,6 +31,16 @@ def test_the_newest_that_holds(rows, number, at_ms):
     assert len(table) == len({prefix for prefix, _ in rows})
 
 
+@given(st.sets(digits))
+def test_prefixes_inside_of_shorter_ones(known):
+    expected = {}
+    for prefix in known:
+        inside = [other for other in known if prefix != other and prefix.startswith(other)]
+        if inside:
+            expected[prefix] = max(inside, key=len)
+    assert dict(Prefixes((prefix, len(prefix) % 2, 0) for prefix in known).overlaps()) == expected
+
+
 @given(st.permutations([("1", 0, "a"), ("1", 5, "b"), ("12", 0, "c"), ("3", 7, "d")]))
 def test_the_same_rows_have_the_same_text(rows):
     """A catalogue that is read again is known by it."""
