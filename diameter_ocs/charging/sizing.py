@@ -77,7 +77,7 @@ def size_reason(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: 
         return last.rule if granted == last.units else LIMITED
     asked = units_of(wish, unit)
     first = asked or policy.default_units
-    if granted == first:
+    if granted == first >= policy.minimum_units:
         return ASKED if asked else DEFAULT
     if granted != wished_units(wish, policy, unit):
         return LIMITED
