@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AbortSession
 from diameter_ocs.charging.conditions import Conditions, changes, merged
+from diameter_ocs.charging.day_caps import by_key, counted, room_today, until_midnight
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
@@ -53,6 +54,7 @@ from diameter_ocs.charging.sizing import MS_PER_SECOND, size_reason, units_of
 from diameter_ocs.charging.tariff_switch import Part, given_up, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, IMPLAUSIBLE, LATE, OTHER_UNIT, Book
+from diameter_ocs.ledger.day_use import DayUse
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.ledger.terms import Use
 from diameter_ocs.rating.catalogue import (
@@ -644,12 +646,16 @@ class _Step:
             rule, switch_ms = priced_at(rule, timed, zone, self.at_ms, is_split=is_split)
         if limits is not None and not limits.renews_equal_time:
             rule = renewing(rule, wish, quota, self._held_before(key))
-        quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms)
+        cap = tuning.day_cap if tuning is not None else None
+        today = None if cap is None else room_today(self._day_use(), rule, cap, self.at_ms)
+        quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms, today)
         if limits is not None:
             is_first = self.request.request_type is RequestType.INITIAL
             quota, answer = final_within(limits, settled, (quota, answer), rule, self.at_ms, is_first=is_first)
         if timed is not None:
             quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
+        if cap is not None:
+            quota, answer = until_midnight(cap, quota, answer, self.at_ms)
         self.quotas[key] = quota
         if answer.final is not None:
             answer = self._with_final_units(answer, rule)
@@ -808,7 +814,18 @@ class _Step:
             realm=request.origin_realm or None,
             conditions=self.conditions,
         )
-        return Decision(outcome, after, kept, entry=entry)
+        changed: tuple[Subscriber, ...] = ()
+        if self.offer is not None and self.offer.has_day_caps:
+            day_use = self._day_use()
+            if day_use is not self.subscriber.day_use:
+                changed = (replace(self.subscriber, day_use=day_use),)
+        return Decision(outcome, after, kept, changed, entry)
+
+    def _day_use(self) -> tuple[DayUse, ...]:
+        """Of groups with a daily cap, with this request."""
+        assert self.offer is not None
+        before = by_key(self.session.quotas) if self.session is not None else {}
+        return counted(self.subscriber.day_use, before, self.quotas.values(), self.offer, self.at_ms)
 
     def _supervision(self, session: Session, outcome: Outcome) -> int:
         """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""

@@ -4,10 +4,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions, merged
+from diameter_ocs.charging.day_caps import by_key, cap_of, counted, room_today, until_midnight
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
-from diameter_ocs.charging.sizing import SizeStep, size_reason, size_steps
+from diameter_ocs.charging.sizing import SizeStep, cap_room, least, size_reason, size_steps
 from diameter_ocs.charging.tariff_switch import priced_at, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import Book
@@ -15,6 +16,7 @@ from diameter_ocs.ledger.terms import Use
 from diameter_ocs.rating.catalogue import DATA, GroupRule, Offer, Treatment
 from diameter_ocs.rating.choice import chosen
 from diameter_ocs.rating.selection import RatingInput
+from diameter_ocs.values.units import format_quantity
 from diameter_ocs.values.verdict import Verdict
 
 REFUSED = {**REFUSED_TREATMENTS, Treatment.NOT_CONTROLLED: Verdict.NOT_CHARGED}
@@ -74,7 +76,17 @@ def explain_grant(
     group = rating_group if rating_group is not None else offer.default_rating_group
     claimants = max(account.open_sessions - is_open + running + 1, 1)
     group = -1 if group is None else group
-    return _explained(book, held, rule, group, wish, claimants, at_ms, subscriber.time_zone)
+    today = _today(subscriber, rule, held, offer, at_ms)
+    return _explained(book, held, rule, group, wish, claimants, at_ms, subscriber.time_zone, today)
+
+
+def _today(subscriber: Subscriber, rule: GroupRule, held: Quota, offer: Offer, at_ms: int) -> int | None:
+    """What is left of a daily cap, with what the group holds given back."""
+    cap = cap_of(rule)
+    if cap is None:
+        return None
+    uses = counted(subscriber.day_use, by_key((held,)), (replace(held, granted=0),), offer, at_ms)
+    return room_today(uses, rule, cap, at_ms)
 
 
 def _explained(
@@ -86,22 +98,37 @@ def _explained(
     claimants: int,
     at_ms: int,
     time_zone: str,
+    today: int | None,
 ) -> Explanation:
     timed, switch_ms = rule.timed, 0
     if timed is not None:
         rule, switch_ms = priced_at(rule, timed, timed.zone_for(time_zone), at_ms)
-    steps = size_steps(wish, rule.quota, rule.unit, quota)
+    steps = size_steps(wish, rule.quota, rule.unit, quota, today)
     wanted = steps[-1].units
     horizon = max(wanted * claimants, rule.quota.maximum_units) + rule.quota.minimum_units
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms, quota.memory.converted_units)
     payable = sum(units for _, units in sources)
-    promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms)
+    promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms, today)
     if timed is not None:
         promised, outcome = with_switch(promised, outcome, switch_ms, at_ms)
+    cap = cap_of(rule)
+    if cap is not None:
+        promised, outcome = until_midnight(cap, promised, outcome, at_ms)
     granted = outcome.granted or 0
     if granted:
         outcome = replace(outcome, sized_by=size_reason(wish, rule.quota, rule.unit, quota, granted))
-    if rule.treatment is not Treatment.FREE and granted != wanted:
-        share = "all that the balance pays for" if granted == payable else f"share of one of {claimants} that may ask"
-        steps.append(SizeStep(share, granted))
+    if granted != wanted:
+        steps.append(SizeStep(_why_less(rule, granted, payable, today, claimants, quota), granted))
     return Explanation(rule, outcome, tuple(steps), promised.reservations if granted else ())
+
+
+def _why_less(rule: GroupRule, granted: int, payable: int, today: int | None, claimants: int, quota: Quota) -> str:
+    """Why the balance or a notice level made a grant smaller than its size."""
+    room = least(cap_room(rule.quota, quota), today)
+    remaining = room if rule.treatment is Treatment.FREE else least(payable, room)
+    levels = rule.quota.tuning.notice_levels if rule.quota.tuning is not None else ()
+    if remaining is not None and granted and remaining - granted in levels:
+        return f"up to the notice level {format_quantity(remaining - granted, rule.unit)}"
+    if granted == payable:
+        return "all that the balance pays for"
+    return f"share of one of {claimants} that may ask"

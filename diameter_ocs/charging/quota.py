@@ -14,10 +14,12 @@ from diameter_ocs.charging.session import NOTHING_SPECIAL, Quota, Reservation
 from diameter_ocs.charging.sizing import (
     MS_PER_SECOND,
     cap_room,
+    least,
     recent_use,
     size_steps,
     threshold_of,
     units_of,
+    until_level,
     wished_units,
 )
 from diameter_ocs.charging.tariff_switch import Part, without_first
@@ -275,25 +277,37 @@ def amount_of(bucket: Bucket, rule: GroupRule, units: int, priced: int, converte
 
 
 def grant(
-    book: Book, quota: Quota, rule: GroupRule, group: int, wish: ServiceUnits, claimants: int, at_ms: int
+    book: Book,
+    quota: Quota,
+    rule: GroupRule,
+    group: int,
+    wish: ServiceUnits,
+    claimants: int,
+    at_ms: int,
+    today: int | None = None,
 ) -> tuple[Quota, CreditOutcome]:
     """Reserve the next slice and say so; with nothing left do what the final units of the rule say.
 
     claimants: sessions and groups that may ask from the same balance, at least one. While it holds a full slice
     for each of them everyone gets what it asked for; below that each gets its share, never less
     than the policy's minimum, and the rest when it is smaller than that. The grant is final when
-    nothing is left behind it, of the balance or of what the session may use.
+    nothing is left behind it, of the balance or of what the session may use. today: what is left of a daily cap.
     """
     policy, room = rule.quota, None
+    levels: tuple[int, ...] = ()
     if policy.tuning is None:
         wanted = wished_units(wish, policy, rule.unit)
     else:
-        wanted, room = size_steps(wish, policy, rule.unit, quota)[-1].units, cap_room(policy, quota)
+        wanted, levels = size_steps(wish, policy, rule.unit, quota, today)[-1].units, policy.tuning.notice_levels
+        room = least(cap_room(policy, quota), today)
         if not wanted:
             return without_credit(quota, rule, at_ms)
     if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
-        return _granted(quota, rule, wanted, (), policy.validity_seconds, is_final=wanted == room)
+        units = wanted if room is None else until_level(levels, room, wanted, policy.minimum_units)
+        return _granted(quota, rule, units, (), policy.validity_seconds, is_final=units == room, to_end=units < wanted)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
+    if levels:
+        horizon += levels[0]
     converted = quota.memory.converted_units
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms, converted)
     within_reach = sum([units for _, units in sources])
@@ -302,11 +316,16 @@ def grant(
     units = _slice(within_reach, wanted, claimants, policy)
     if room is not None:
         units = min(units, room)
+    to_end = False
+    if levels:
+        sliced, remaining = units, within_reach if room is None else min(within_reach, room)
+        units = until_level(levels, remaining, sliced, policy.minimum_units)
+        to_end = units < sliced
     reservations, until_ms = _reserve(book, sources, rule, quota, units)
     validity = policy.validity_seconds
     if until_ms is not None:
         validity = max(min(validity, (until_ms - at_ms) // MS_PER_SECOND), 1)
-    return _granted(quota, rule, units, reservations, validity, is_final=units in (within_reach, room))
+    return _granted(quota, rule, units, reservations, validity, is_final=units in (within_reach, room), to_end=to_end)
 
 
 def _slice(within_reach: int, wanted: int, claimants: int, policy: QuotaPolicy) -> int:
@@ -345,12 +364,20 @@ def _reserve(
 
 
 def _granted(
-    quota: Quota, rule: GroupRule, units: int, reservations: tuple[Reservation, ...], validity: int, *, is_final: bool
+    quota: Quota,
+    rule: GroupRule,
+    units: int,
+    reservations: tuple[Reservation, ...],
+    validity: int,
+    *,
+    is_final: bool,
+    to_end: bool = False,
 ) -> tuple[Quota, CreditOutcome]:
+    """to_end: it has to be used up before the next one, so that its report comes at a notice level."""
     policy, memory = rule.quota, quota.memory
     if policy.tuning is not None or memory is not NOTHING_SPECIAL:
         memory = replace(memory, restricted_until_ms=0, is_opened=policy.tuning is not None)
-    if is_final:
+    if is_final or to_end:
         threshold = 0
     elif policy.tuning is None:
         threshold = units * policy.threshold_percent // 100

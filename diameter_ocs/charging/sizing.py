@@ -1,5 +1,7 @@
 """How much a gateway should get if the balance allows: the steps from its wish to the size of a grant."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -40,8 +42,13 @@ def wished_units(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType) -> int
     return amount if amount > policy.minimum_units else policy.minimum_units
 
 
-def size_steps(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Quota) -> list[SizeStep]:
-    """Every rule that has a say, in order; the last step is the size. 0: the session has used its cap up."""
+def size_steps(
+    wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Quota, today: int | None = None
+) -> list[SizeStep]:
+    """Every rule that has a say, in order; the last step is the size. 0: a cap is used up.
+
+    today: what is left of a daily cap; None: there is none.
+    """
     tuning = policy.tuning or QuotaTuning()
     is_first = not quota.memory.is_opened
     default, most, of_first = policy.default_units, policy.maximum_units, ""
@@ -55,6 +62,8 @@ def size_steps(wish: ServiceUnits, policy: QuotaPolicy, unit: UnitType, quota: Q
     room = cap_room(policy, quota)
     if room is not None and steps[-1].units > room:
         steps.append(SizeStep("what is left of session_cap", room))
+    if today is not None and steps[-1].units > today:
+        steps.append(SizeStep("what is left of day_cap", today))
     return steps
 
 
@@ -89,6 +98,24 @@ def cap_room(policy: QuotaPolicy, quota: Quota) -> int | None:
     if policy.tuning is None or policy.tuning.session_cap_units is None:
         return None
     return max(policy.tuning.session_cap_units - quota.used_units, 0)
+
+
+def least(one: int | None, other: int | None) -> int | None:
+    """The smaller of two limits, where None is no limit."""
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)
+
+
+def until_level(levels: Sequence[int], remaining: int, units: int, least: int) -> int:
+    """A size that does not pass the next notice level by more than `least` units.
+
+    levels: from high to low. remaining: what is left to grant, of the balance and of caps.
+    """
+    for level in levels:
+        if remaining - units < level < remaining:
+            return max(remaining - level, min(least, units))
+    return units
 
 
 def threshold_of(policy: QuotaPolicy, units: int) -> int:

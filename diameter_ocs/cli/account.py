@@ -257,3 +257,5 @@ def print_account(loaded: "VersionedAccount", as_json: bool) -> None:
     if account.limits:
         out.print(views.limit_table(account))
     out.print(views.subscriber_table(loaded.subscribers))
+    if any(subscriber.day_use for subscriber in loaded.subscribers):
+        out.print(views.day_use_table(loaded.subscribers))

@@ -1,6 +1,7 @@
 """Records as facts for JSON and as tables for people."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from rich.table import Table
@@ -11,6 +12,7 @@ from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Session
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
+from diameter_ocs.ledger.day_use import DayUse
 from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.storage.protocol import VersionedAccount
@@ -104,7 +106,14 @@ def subscriber_facts(subscriber: Subscriber) -> Facts:
         "segment": subscriber.segment or None,
         "created": instant(subscriber.created_ms),
         "identities": [{"kind": name.kind.value, "value": name.value} for name in subscriber.identities],
+        "day_use": [day_use_facts(use) for use in subscriber.day_use],
     }
+
+
+def day_use_facts(use: DayUse) -> Facts:
+    """What counts against a daily cap; units of the group."""
+    day = date.fromordinal(use.day).isoformat()
+    return {"group": use.group, "unit": use.unit.value, "day": day, "used": use.used, "promised": use.promised}
 
 
 def session_facts(session: Session) -> Facts:
@@ -232,6 +241,21 @@ def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscriber
             names(subscriber),
             *([subscriber.time_zone or "operator's"] if zoned else []),
         )
+    return made
+
+
+def day_use_table(subscribers: Sequence[Subscriber]) -> Table:
+    """What counts against daily caps, on the last day with use."""
+    made = table("Used of daily caps", "subscriber", "group", "day", "used", "out at gateways", right=("used",))
+    for subscriber in subscribers:
+        for use in subscriber.day_use:
+            made.add_row(
+                subscriber.subscriber_id,
+                plain(use.group),
+                date.fromordinal(use.day).isoformat(),
+                amount(use.used, use.unit),
+                amount(use.promised, use.unit),
+            )
     return made
 
 

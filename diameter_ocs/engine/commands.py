@@ -5,6 +5,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
+from diameter_ocs.charging.day_caps import with_day_use
 from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_of
 from diameter_ocs.charging.decision import Decision, refuse
 from diameter_ocs.charging.event import Action, EventRequest, decide_event, offer_for_enquiry, tell_price
@@ -116,8 +117,12 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
     offer = offer_of(terms.catalogue, subscriber, session.rated_as) if subscriber is not None else None
     time_zone = subscriber.time_zone if subscriber is not None else ""
     if isinstance(command, AbortSession):
-        return abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone)
-    return expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone)
+        decision = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone)
+    else:
+        decision = expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone)
+    if subscriber is None or offer is None:
+        return decision
+    return with_day_use(decision, session, subscriber, offer, at_ms)
 
 
 def lacks_open_sessions(holding: Holding) -> bool:

@@ -8,6 +8,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from diameter_ocs.ledger.day_use import DayUse
 from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.values.identity import Identity
@@ -99,3 +100,5 @@ class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     created_ms: int = 0
     time_zone: str = ""
     segment: str = ""
+    day_use: tuple[DayUse, ...] = ()
+    """Of groups with a daily cap, on the last day with use."""

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from diameter_ocs.rating.answers import AnswerPolicy
+from diameter_ocs.rating.day_cap import DayCap
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
 from diameter_ocs.rating.products import Allowance, Product
 from diameter_ocs.rating.rate import Rate
@@ -49,7 +50,9 @@ class QuotaTuning(Struct, frozen=True, gc=False):
     pace_seconds: the default becomes what lasts so long at the group's recent rate. threshold_units: in
     place of the percentage; at most half of a grant. grants_after_holding: False grants nothing to a
     report of Quota-Holding-Time, even if it asks. triggers: Trigger-Types armed with the first grant;
-    empty disarms all, None leaves it to the gateway.
+    empty disarms all, None leaves it to the gateway. day_cap: most that all sessions of a subscriber may
+    use in a day. notice_levels: amounts still left, from high to low, at which somebody is told: a grant
+    ends there, so that the report comes at that moment.
     """
 
     first_default_units: int | None = None
@@ -60,6 +63,8 @@ class QuotaTuning(Struct, frozen=True, gc=False):
     threshold_units: int | None = None
     grants_after_holding: bool = True
     triggers: tuple[int, ...] | None = None
+    day_cap: DayCap | None = None
+    notice_levels: tuple[int, ...] = ()
 
 
 class QuotaPolicy(Struct, frozen=True, gc=False):
@@ -138,6 +143,8 @@ class Offer(Struct, frozen=True):
     services: "dict[str, Offer]" = {}
     products: tuple[str, ...] = ()
     """Products that come with it."""
+    has_day_caps: bool = False
+    """Some group of it has a daily cap."""
 
     def rules(self) -> Iterator[GroupRule]:
         """Every rule of every service, some more than once."""

@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from errno import ENOENT
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -213,7 +213,7 @@ class _Compiler:
     def catalogue(self) -> Catalogue:
         units = {name: UnitType(quota.unit) for name, quota in self.file.quota.items()}
         policies = {
-            name: quota_policy(f"quota.{name}", quota, self._quantity, self._problem)
+            name: quota_policy(f"quota.{name}", quota, self._quantity, self._problem, self.zone)
             for name, quota in self.file.quota.items()
         }
         self.finals = {name: self._final(name, final) for name, final in self.file.final.items()}
@@ -269,6 +269,7 @@ class _Compiler:
                 self._problem(key, "name rating_groups or service_identifiers, or set all_others = true")
             part = group.service if group.direction is None else f"{group.service}/{group.direction}"
             self._add(key, group, rule, parts.setdefault(part, _Part()))
+        self._name_day_caps(f"offers.{name}.groups", offer.groups, policies)
         data = parts.pop(DATA)
         if (
             offer.default_rating_group is not None
@@ -291,6 +292,17 @@ class _Compiler:
                 self._missing(f"offers.{name}.products", "products", product, self.file.products)
         services = {part: found.offer(name, offer, answers) for part, found in parts.items()}
         return data.offer(name, offer, answers, offer.default_rating_group, services)
+
+    def _name_day_caps(self, key: str, groups: Sequence[GroupFile], policies: Mapping[str, QuotaPolicy]) -> None:
+        """What is used of a day's cap is counted by the name of its group."""
+        seen: set[str] = set()
+        for index, group in enumerate(groups):
+            policy = policies.get(group.quota)
+            if policy is None or policy.tuning is None or policy.tuning.day_cap is None:
+                continue
+            if group.name and group.name in seen:
+                self._problem(f"{key}.{index}.name", f"another group with a day_cap is called {group.name!r} too")
+            seen.add(group.name)
 
     def _add(self, key: str, group: GroupFile, rule: GroupRule, part: "_Part") -> None:
         for number in group.rating_groups:
@@ -483,4 +495,10 @@ class _Part:
             self.nameless,
             services or {},
             tuple(dict.fromkeys(file.products)),
+            any(rule.quota.tuning is not None and rule.quota.tuning.day_cap is not None for rule in self._rules()),
         )
+
+    def _rules(self) -> Iterator[GroupRule]:
+        yield from self.by_group.values()
+        yield from self.by_service.values()
+        yield from (rule for rule in (self.otherwise, self.nameless) if rule is not None)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
+from diameter_ocs.rating.day_cap import DayCap
 from diameter_ocs.rating.file_values import Quantity, Seconds, SecondsOrNone, Table, Unsigned32
 from diameter_ocs.values.units import UnitType
 
@@ -34,6 +36,8 @@ class QuotaFile(Table):
     holding_time: SecondsOrNone | None = None
     grant_after_holding: bool = True
     triggers: list[Unsigned32] | None = None
+    day_cap: Quantity | None = None
+    notice_levels: list[Quantity] = []
 
 
 def inherited(tables: Any, tell: Tell) -> Any:
@@ -62,8 +66,8 @@ def _written_out(name: str, tables: Mapping[str, Any], tell: Tell) -> dict[str, 
     return found
 
 
-def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell) -> QuotaPolicy:
-    """The policy; what does not fit together is told."""
+def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell, zone: ZoneInfo) -> QuotaPolicy:
+    """The policy; what does not fit together is told. zone: whose days a day_cap is for."""
     unit = UnitType(file.unit)
 
     def amount(name: str) -> int | None:
@@ -75,8 +79,8 @@ def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell) -> Quot
         tell(key, "sizes must be 1 <= minimum <= default <= maximum")
     if unit is UnitType.SECONDS and maximum > 0xFFFFFFFF:
         tell(f"{key}.maximum", "CC-Time holds at most 4294967295 seconds")
-    first_default, first_maximum, cap, threshold = map(
-        amount, ("first_default", "first_maximum", "session_cap", "threshold")
+    first_default, first_maximum, cap, threshold, day_cap = map(
+        amount, ("first_default", "first_maximum", "session_cap", "threshold", "day_cap")
     )
     first_most = maximum if first_maximum is None else first_maximum
     first_usual = min(default, first_most) if first_default is None else first_default
@@ -85,6 +89,8 @@ def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell) -> Quot
         tell(key, "the first sizes must be minimum <= first_default <= first_maximum <= maximum")
     if cap is not None and cap < 1:
         tell(f"{key}.session_cap", "must be at least 1")
+    if day_cap is not None and day_cap < 1:
+        tell(f"{key}.day_cap", "must be at least 1")
     if threshold is not None and file.threshold_percent:
         tell(f"{key}.threshold", "say threshold or threshold_percent (0 ends an inherited one), not both")
     tuning = QuotaTuning(
@@ -96,6 +102,8 @@ def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell) -> Quot
         threshold,
         file.grant_after_holding,
         None if file.triggers is None else tuple(dict.fromkeys(file.triggers)),
+        None if day_cap is None else DayCap(day_cap, zone),
+        _levels(f"{key}.notice_levels", file, day_cap or cap, quantity, tell),
     )
     return QuotaPolicy(
         default,
@@ -106,3 +114,23 @@ def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell) -> Quot
         file.holding_time,
         tuning if tuning != QuotaTuning() else None,
     )
+
+
+def _levels(key: str, file: QuotaFile, cap: int | None, quantity: Parse, tell: Tell) -> tuple[int, ...]:
+    """Amounts still left, from high to low. '20 %' is a part of day_cap, else of session_cap."""
+    found = set()
+    for value in file.notice_levels:
+        text = str(value).strip()
+        if not text.endswith("%"):
+            found.add(quantity(key, value, UnitType(file.unit)))
+            continue
+        percent = text.removesuffix("%").strip()
+        if cap is None:
+            tell(key, f"{text!r} is a part of day_cap or session_cap: give one of them, or an amount")
+        elif not percent.isdecimal() or not 0 < int(percent) < 100:
+            tell(key, f"{text!r} must be a whole percentage between 1 % and 99 %")
+        else:
+            found.add(cap * int(percent) // 100)
+    if any(level < 1 for level in found):
+        tell(key, "a level is an amount still left, at least 1; the end of the balance needs none")
+    return tuple(sorted(found, reverse=True))

@@ -1,6 +1,14 @@
 """`ocs quota explain`."""
 
+import asyncio
+
 import pytest
+
+from diameter_ocs.charging.request import RequestType
+from diameter_ocs.values.identity import Identity, IdentityKind
+from tests.cli.test_requests import send
+
+MSISDN = Identity(IdentityKind.E164, "99955500101")
 
 
 @pytest.fixture
@@ -59,3 +67,14 @@ def test_other_services_than_data(customer, service, requested, unit, granted):
 def test_a_service_that_the_offer_does_not_have(customer):
     said = customer.refused("quota", "explain", "--subscriber", "99955500101", "--of", "fax", code=1)
     assert "has no tariff for fax" in said
+
+
+def test_what_is_used_of_a_daily_cap(customer):
+    catalogue = customer.config.parent / "catalogue" / "demo.toml"
+    catalogue.write_text(catalogue.read_text().replace("[quota.mobile]", '[quota.mobile]\nday_cap = "15 MB"'))
+    asyncio.run(send(customer.config, RequestType.INITIAL, 0, who=MSISDN))
+    (use,) = customer.json("account", "show", "acc-1")["subscribers"][0]["day_use"]
+    assert (use["group"], use["unit"], use["used"], use["promised"]) == ("internet", "octets", 0, 10_000_000)
+    assert "Used of daily caps" in customer("account", "show", "acc-1").stdout
+    found = customer.json("quota", "explain", "--subscriber", MSISDN.value, "--rating-group", "10")
+    assert found["steps"][-1] == {"rule": "what is left of day_cap", "units": 5_000_000}

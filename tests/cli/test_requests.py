@@ -14,7 +14,7 @@ SESSION = "pgw01.example.org;1;1"
 MSISDN = Identity(IdentityKind.E164, "49151000001")
 
 
-async def send(config, kind, number, session=SESSION):
+async def send(config, kind, number, session=SESSION, who=MSISDN):
     """A CCR for rating group 10, on the engine of a node that is gone again."""
     loaded = load_config(config, {})
     store = store_of(loaded)
@@ -24,7 +24,7 @@ async def send(config, kind, number, session=SESSION):
     try:
         asked = (ServiceCredit(10, (), ServiceUnits()),)
         request = SessionRequest(session, kind, number, 1, "32251@3gpp.org", "pgw01.example.org", "example.org",
-                                 (MSISDN,), asked)  # fmt: skip
+                                 (who,), asked)  # fmt: skip
         assert (await engine.execute(request)).verdict is Verdict.SUCCESS
     finally:
         await engine.stop()

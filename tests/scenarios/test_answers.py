@@ -36,6 +36,10 @@ pace = "60 s"
 [quota.capped]
 extends = "data"
 session_cap = "15 MB"
+[quota.daily]
+extends = "data"
+day_cap = "25 MB"
+notice_levels = ["20 %"]
 [final.stop]
 action = "terminate"
 announcement = 7
@@ -67,6 +71,10 @@ quota = "careful"
 [[offers.careful.groups]]
 rating_groups = [20]
 quota = "paced"
+[[offers.careful.groups]]
+name = "daily"
+rating_groups = [30]
+quota = "daily"
 [offers.gift]
 credit_control = false
 default_rating_group = 10
@@ -206,3 +214,17 @@ async def test_fifty_groups_in_one_request(line):
     ended = await session.ask(TERMINATION, *(mscc(10, wants=None, used=MB, services=(each,)) for each in range(50)))
     assert group_codes(ended) == [(10, 2001)] * 50
     assert (await line.buckets())["data-1"] == (950 * MB, 0)
+
+
+async def test_a_daily_cap_is_shared_by_sessions_and_survives_a_lost_cache(line):
+    await line.open(data(100 * MB), offer="careful")
+    first, second = line.session("a"), line.session("b")
+    assert granted(await first.ask(INITIAL, mscc(30))) == [10 * MB]
+    assert granted(await first.ask(UPDATE, mscc(30, used=10 * MB))) == [10 * MB]
+    line.node.engine.cache.evict(line.account_id)
+    opened = await second.ask(INITIAL, mscc(30))
+    assert granted(opened) == [5 * MB]
+    assert value(groups(opened)[0], "Final-Unit-Indication", "Final-Unit-Action") == 0
+    assert group_codes(await first.ask(UPDATE, mscc(30, used=10 * MB))) == [(30, 4012)]
+    await second.ask(TERMINATION, mscc(30, wants=None, used=0))
+    assert granted(await first.ask(UPDATE, mscc(30))) == [5 * MB]
