@@ -17,6 +17,7 @@ from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
 from diameter_ocs.charging.gateway_limits import answer_within, final_within, renewing, rule_within
 from diameter_ocs.charging.gateway_profile import GENERIC
+from diameter_ocs.charging.grant_extras import with_policy
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.quota import (
     NO_WISH,
@@ -659,16 +660,7 @@ class _Step:
         self.quotas[key] = quota
         if answer.final is not None:
             answer = self._with_final_units(answer, rule)
-        if (
-            tuning is not None
-            and tuning.triggers is not None
-            and answer.granted is not None
-            and not was_opened
-            and self.gateway.triggers
-        ):
-            extras = answer.extras or CreditExtras()
-            answer = replace(answer, extras=replace(extras, triggers=tuning.triggers))
-        return answer
+        return answer if tuning is None else with_policy(answer, tuning, self.gateway, is_first=not was_opened)
 
     def _held_before(self, key: tuple[int | None, tuple[int, ...]]) -> int:
         """Units of the group that were out at the gateway before this request."""

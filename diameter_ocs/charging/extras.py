@@ -19,7 +19,8 @@ class CreditExtras(Struct, frozen=True, omit_defaults=True, gc=False):
 
     triggers: Trigger-Types to arm, empty: none; None: no Trigger at all. announcement: its
     identifier; announcement_seconds: before the end of the quota. tariff_change_s: when the price
-    changes, in seconds since 1970 UTC.
+    changes, in seconds since 1970 UTC. consumption_seconds: Quota-Consumption-Time. mechanism: Time-Quota-Type and
+    Base-Time-Interval.
     """
 
     final: FinalUnits | None = None
@@ -27,6 +28,8 @@ class CreditExtras(Struct, frozen=True, omit_defaults=True, gc=False):
     announcement: int | None = None
     announcement_seconds: int | None = None
     tariff_change_s: int | None = None
+    consumption_seconds: int | None = None
+    mechanism: tuple[int, int] | None = None
 
 
 class SessionNotices(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -39,3 +42,4 @@ class SessionNotices(Struct, frozen=True, omit_defaults=True, gc=False):
     balance_micros: int | None = None
     cost_micros: int | None = None
     currency: str = ""
+    unused_quota_seconds: int | None = None

@@ -33,7 +33,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     redirect_addresses, restriction_filters: what a redirect may lead to, and how a restriction may be written:
     as Filter-Id or as Restriction-Filter-Rule. extended_final_units: QoS-Final-Unit-Indication may come beside it.
 
-    thresholds, holding_time, triggers, announcements: what of the quota policy is sent to it at all.
+    thresholds, holding_time, triggers, time_counting, announcements: what of the quota policy is sent to it at all.
     session_notices: likewise what the offer says of the whole session.
     tariff_time_change: splits its report at a change of price; otherwise its quota ends at the change.
 
@@ -59,6 +59,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     thresholds: bool = True
     holding_time: bool = True
     triggers: bool = True
+    time_counting: bool = True
     announcements: bool = True
     session_notices: bool = True
     tariff_time_change: bool = True

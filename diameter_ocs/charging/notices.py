@@ -33,4 +33,5 @@ def notices(
         balance if policy.tells_balance else None,
         sum(quota.charged_micros for quota in quotas) if tells_cost else None,
         account.currency,
+        policy.unused_quota_seconds if is_first else None,
     )

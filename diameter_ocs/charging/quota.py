@@ -316,11 +316,12 @@ def grant(
     units = _slice(within_reach, wanted, claimants, policy)
     if room is not None:
         units = min(units, room)
-    to_end = False
+    sliced, remaining = units, within_reach if room is None else min(within_reach, room)
     if levels:
-        sliced, remaining = units, within_reach if room is None else min(within_reach, room)
         units = until_level(levels, remaining, sliced, policy.minimum_units)
-        to_end = units < sliced
+    to_end = units < sliced
+    if policy.tuning is not None and policy.tuning.mechanism is not None:
+        units = policy.tuning.mechanism.whole(units, remaining)
     reservations, until_ms = _reserve(book, sources, rule, quota, units)
     validity = policy.validity_seconds
     if until_ms is not None:

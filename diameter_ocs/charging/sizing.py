@@ -59,6 +59,10 @@ def size_steps(
         steps.append(SizeStep(f"no more than {of_first}maximum", most))
     if steps[-1].units < policy.minimum_units:
         steps.append(SizeStep(MINIMUM, policy.minimum_units))
+    if tuning.mechanism is not None:
+        whole = tuning.mechanism.whole(steps[-1].units, steps[-1].units)
+        if whole != steps[-1].units:
+            steps.append(SizeStep("whole base_intervals", whole))
     room = cap_room(policy, quota)
     if room is not None and steps[-1].units > room:
         steps.append(SizeStep("what is left of session_cap", room))

@@ -33,6 +33,7 @@ WORDS: dict[str, dict[bool, str]] = {
     "thresholds": {True: "thresholds are sent", False: "no thresholds"},
     "holding_time": {True: "Quota-Holding-Time is sent", False: "no Quota-Holding-Time"},
     "triggers": {True: "triggers are armed", False: "no triggers"},
+    "time_counting": {True: "is told how seconds count", False: "is not told how seconds count"},
     "announcements": {True: "announcements are named", False: "no announcements"},
     "session_notices": {True: "notices of the whole session are sent", False: "no notices of the whole session"},
     "tariff_time_change": {

@@ -20,11 +20,17 @@ _U32 = Packer(">I").pack
 
 
 def encode_extras(extras: CreditExtras) -> bytes:
-    """Trigger and Announcement-Information of one Multiple-Services-Credit-Control (TS 32.299 §7.2)."""
+    """Time counting, Trigger and Announcement-Information of one Multiple-Services-Credit-Control (TS 32.299 §7.2)."""
     parts = b""
+    if extras.consumption_seconds is not None:
+        parts = pack_avp(881, VENDOR_3GPP, True, _U32(extras.consumption_seconds))
     if extras.triggers is not None:
         types = b"".join(pack_avp(870, VENDOR_3GPP, True, _U32(each)) for each in extras.triggers)
-        parts = pack_avp(1264, VENDOR_3GPP, True, types)
+        parts += pack_avp(1264, VENDOR_3GPP, True, types)
+    if extras.mechanism is not None:
+        kind, base = extras.mechanism
+        counted = pack_avp(1271, VENDOR_3GPP, True, _U32(kind)) + pack_avp(1265, VENDOR_3GPP, True, _U32(base))
+        parts += pack_avp(1270, VENDOR_3GPP, True, counted)
     if extras.announcement is not None:
         told = pack_avp(3905, VENDOR_3GPP, True, _U32(extras.announcement))
         if extras.announcement_seconds is not None:
@@ -57,6 +63,9 @@ def encode_notices(notices: SessionNotices | None) -> tuple[bytes, bytes]:
         behind += pack_avp(2020, VENDOR_3GPP, True, _U32(notices.low_balance))
     if notices.balance_micros is not None:
         behind += _amount(2021, VENDOR_3GPP, notices.balance_micros, notices.currency)
+    if notices.unused_quota_seconds is not None:
+        timer = pack_avp(4407, VENDOR_3GPP, True, _U32(notices.unused_quota_seconds))
+        behind += pack_avp(873, VENDOR_3GPP, True, pack_avp(874, VENDOR_3GPP, True, timer))
     return before, behind
 
 

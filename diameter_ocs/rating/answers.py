@@ -25,7 +25,8 @@ class AnswerPolicy(Struct, frozen=True, gc=False):
 
     The first three go with the first answer of a session. low_balance_micros: money below which
     Low-Balance-Indication says YES. tells_balance: Remaining-Balance. tells_cost: Cost-Information,
-    the cost so far in an update, the total at the end.
+    the cost so far in an update, the total at the end. unused_quota_seconds: Unused-Quota-Timer of a session of
+    packet data, with its first answer.
     """
 
     session_failover: bool | None = None
@@ -34,3 +35,4 @@ class AnswerPolicy(Struct, frozen=True, gc=False):
     low_balance_micros: int | None = None
     tells_balance: bool = False
     tells_cost: bool = False
+    unused_quota_seconds: int | None = None

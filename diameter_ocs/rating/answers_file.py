@@ -3,7 +3,7 @@
 from typing import Literal
 
 from diameter_ocs.rating.answers import AnswerPolicy, DebitFailureHandling, FailureHandling
-from diameter_ocs.rating.file_values import Money, Table
+from diameter_ocs.rating.file_values import Money, Seconds, Table
 
 FAILURE_HANDLING = {
     "terminate": FailureHandling.TERMINATE,
@@ -25,6 +25,7 @@ class AnswersFile(Table):
     low_balance: Money | None = None
     remaining_balance: bool | None = None
     cost_information: bool | None = None
+    unused_quota_timer: Seconds | None = None
 
 
 def answer_policy(common: AnswersFile, own: AnswersFile | None) -> AnswerPolicy | None:
@@ -37,5 +38,6 @@ def answer_policy(common: AnswersFile, own: AnswersFile | None) -> AnswerPolicy 
         said.get("low_balance"),
         said.get("remaining_balance", False),
         said.get("cost_information", False),
+        said.get("unused_quota_timer"),
     )
     return policy if policy != AnswerPolicy() else None

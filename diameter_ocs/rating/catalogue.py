@@ -13,6 +13,7 @@ from diameter_ocs.rating.products import Allowance, Product
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.rating.selection import NOWHERE, Geography, RateSheet, Selection
 from diameter_ocs.rating.time_bands import TimeBand
+from diameter_ocs.rating.time_quota import TimeQuotaMechanism
 from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.units import UnitType
 
@@ -52,7 +53,8 @@ class QuotaTuning(Struct, frozen=True, gc=False):
     report of Quota-Holding-Time, even if it asks. triggers: Trigger-Types armed with the first grant;
     empty disarms all, None leaves it to the gateway. day_cap: most that all sessions of a subscriber may
     use in a day. notice_levels: amounts still left, from high to low, at which somebody is told: a grant
-    ends there, so that the report comes at that moment.
+    ends there, so that the report comes at that moment. consumption_seconds: idle time after which the clock of
+    a time quota stops (Quota-Consumption-Time); 0: it never does. mechanism: in place of it, whole intervals.
     """
 
     first_default_units: int | None = None
@@ -65,6 +67,8 @@ class QuotaTuning(Struct, frozen=True, gc=False):
     triggers: tuple[int, ...] | None = None
     day_cap: DayCap | None = None
     notice_levels: tuple[int, ...] = ()
+    consumption_seconds: int | None = None
+    mechanism: TimeQuotaMechanism | None = None
 
 
 class QuotaPolicy(Struct, frozen=True, gc=False):

@@ -290,7 +290,8 @@ class _Compiler:
         for product in offer.products:
             if product not in self.file.products:
                 self._missing(f"offers.{name}.products", "products", product, self.file.products)
-        services = {part: found.offer(name, offer, answers) for part, found in parts.items()}
+        elsewhere = answers if answers is None else replace(answers, unused_quota_seconds=None)
+        services = {part: found.offer(name, offer, elsewhere) for part, found in parts.items()}
         return data.offer(name, offer, answers, offer.default_rating_group, services)
 
     def _name_day_caps(self, key: str, groups: Sequence[GroupFile], policies: Mapping[str, QuotaPolicy]) -> None:

@@ -1,6 +1,6 @@
 """[quota.NAME] of a catalogue file: how grants are cut, with inheritance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from pydantic import Field
 from diameter_ocs.rating.catalogue import QuotaPolicy, QuotaTuning
 from diameter_ocs.rating.day_cap import DayCap
 from diameter_ocs.rating.file_values import Quantity, Seconds, SecondsOrNone, Table, Unsigned32
+from diameter_ocs.rating.time_quota import TimeQuotaMechanism, TimeQuotaType
 from diameter_ocs.values.units import UnitType
 
 EXTENDS = "extends"
@@ -38,6 +39,9 @@ class QuotaFile(Table):
     triggers: list[Unsigned32] | None = None
     day_cap: Quantity | None = None
     notice_levels: list[Quantity] = []
+    consumption_time: SecondsOrNone | None = None
+    time_periods: Literal["discrete", "continuous"] | None = None
+    base_interval: Seconds | None = None
 
 
 def inherited(tables: Any, tell: Tell) -> Any:
@@ -104,6 +108,8 @@ def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell, zone: Z
         None if file.triggers is None else tuple(dict.fromkeys(file.triggers)),
         None if day_cap is None else DayCap(day_cap, zone),
         _levels(f"{key}.notice_levels", file, day_cap or cap, quantity, tell),
+        file.consumption_time,
+        _mechanism(key, file, (minimum, default, maximum), tell),
     )
     return QuotaPolicy(
         default,
@@ -114,6 +120,22 @@ def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell, zone: Z
         file.holding_time,
         tuning if tuning != QuotaTuning() else None,
     )
+
+
+def _mechanism(key: str, file: QuotaFile, sizes: Iterable[int], tell: Tell) -> TimeQuotaMechanism | None:
+    """How seconds are counted; what contradicts itself is told."""
+    is_told = file.consumption_time is not None or file.time_periods is not None or file.base_interval is not None
+    if is_told and file.unit != "seconds":
+        tell(key, 'consumption_time, time_periods and base_interval are for unit = "seconds"')
+    if (file.time_periods is None) != (file.base_interval is None):
+        tell(f"{key}.time_periods", 'say both time_periods ("discrete" or "continuous") and base_interval ("60 s")')
+    if file.time_periods is None or file.base_interval is None:
+        return None
+    if file.consumption_time is not None:
+        tell(f"{key}.consumption_time", "say consumption_time or time_periods, not both")
+    if any(size % file.base_interval for size in sizes):
+        tell(f"{key}.base_interval", "minimum, default and maximum must be multiples of it")
+    return TimeQuotaMechanism(TimeQuotaType[file.time_periods.upper()], file.base_interval)
 
 
 def _levels(key: str, file: QuotaFile, cap: int | None, quantity: Parse, tell: Tell) -> tuple[int, ...]:

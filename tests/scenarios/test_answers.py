@@ -40,6 +40,21 @@ session_cap = "15 MB"
 extends = "data"
 day_cap = "25 MB"
 notice_levels = ["20 %"]
+[quota.timed]
+unit = "seconds"
+default = "120 s"
+minimum = "60 s"
+maximum = "1 h"
+validity = "1 h"
+time_periods = "discrete"
+base_interval = "60 s"
+[quota.idle]
+unit = "seconds"
+default = "120 s"
+minimum = "60 s"
+maximum = "1 h"
+validity = "1 h"
+consumption_time = "20 s"
 [final.stop]
 action = "terminate"
 announcement = 7
@@ -50,6 +65,7 @@ low_balance = "1.00"
 remaining_balance = true
 cost_information = true
 debit_failure_handling = "continue"
+unused_quota_timer = "30 min"
 [[offers.standard.groups]]
 rating_groups = [10]
 price = "0.02"
@@ -75,6 +91,16 @@ quota = "paced"
 name = "daily"
 rating_groups = [30]
 quota = "daily"
+[[offers.careful.groups]]
+rating_groups = [40]
+price = "0.01"
+per = "1 min"
+quota = "timed"
+[[offers.careful.groups]]
+rating_groups = [50]
+price = "0.01"
+per = "1 min"
+quota = "idle"
 [offers.gift]
 credit_control = false
 default_rating_group = 10
@@ -114,8 +140,10 @@ async def test_what_a_whole_session_is_told(line):
     assert value(first, "Low-Balance-Indication") == 0
     assert amount(first, "Remaining-Balance") == (110, -2, 978)
     assert amount(first, "Cost-Information") is None
+    assert value(first, "Service-Information", "PS-Information", "Unused-Quota-Timer") == 1800
     second = await session.ask(UPDATE, mscc(10, used=6 * MB))
     assert second.first("CC-Session-Failover") is None
+    assert second.first("Service-Information") is None
     assert amount(second, "Cost-Information") == (12, -2, 978)
     assert amount(second, "Remaining-Balance") == (98, -2, 978)
     assert value(second, "Low-Balance-Indication") == 1
@@ -228,3 +256,14 @@ async def test_a_daily_cap_is_shared_by_sessions_and_survives_a_lost_cache(line)
     assert group_codes(await first.ask(UPDATE, mscc(30, used=10 * MB))) == [(30, 4012)]
     await second.ask(TERMINATION, mscc(30, wants=None, used=0))
     assert granted(await first.ask(UPDATE, mscc(30))) == [5 * MB]
+
+
+async def test_how_seconds_are_counted_comes_with_every_grant(line):
+    session = (await line.open(money(1_000_000), offer="careful")).session()
+    periods, idle = groups(await session.ask(INITIAL, mscc(40), mscc(50)))
+    assert value(periods, "Granted-Service-Unit", "CC-Time") == 120
+    assert value(periods, "Time-Quota-Mechanism", "Time-Quota-Type") == 0
+    assert value(periods, "Time-Quota-Mechanism", "Base-Time-Interval") == 60
+    assert value(idle, "Quota-Consumption-Time") == 20
+    (again,) = groups(await session.ask(UPDATE, mscc(50)))
+    assert value(again, "Quota-Consumption-Time") == 20
