@@ -23,7 +23,7 @@ from diameter_ocs.gy.services import SERVICES, Services
 from diameter_ocs.peer.admission import PeerRule
 from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.peer.node import Node
-from diameter_ocs.rating.catalogue import Catalogue
+from diameter_ocs.rating.catalogue import Catalogue, changed_offers
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.rating.final_units import LINK_TOKEN
 from diameter_ocs.server.clock import Clock
@@ -32,6 +32,7 @@ from diameter_ocs.server.courier import Courier, Persistence
 from diameter_ocs.server.http import HttpServer, NodeFacts, Readiness, create_app
 from diameter_ocs.server.peer_status import PeerStatus
 from diameter_ocs.server.reauthorizer import Patience, Reauthorizer
+from diameter_ocs.server.repricer import Repricer
 from diameter_ocs.server.restarts import Restarts
 from diameter_ocs.server.sweeper import Sweeper
 from diameter_ocs.server.transport import DiameterServer, TransportSettings
@@ -147,6 +148,7 @@ class Ocs:
         self.reauthorizer = self._reauthorizer()
         self.restarts = Restarts(self.clock.at_ms, self.reauthorizer.peer_restarted)
         self.application.on_origin_state = self.restarts.heard
+        self.repricer = Repricer(self.store, self.engine.execute, config.catalogue.reauthorize_per_second)
         self.readiness = Readiness(
             {"store": self._store_problem, "engine": self._engine_problem, "diameter": self._listen_problem},
             self.clock.now,
@@ -155,6 +157,8 @@ class Ocs:
         self._transport: DiameterServer | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._repricing: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
         self._bind_telemetry()
 
     async def start(self) -> None:
@@ -170,6 +174,7 @@ class Ocs:
             raise
         self._sweeping = asyncio.create_task(self.sweeper.run(), name="ocs-sweeper")
         self._asking = asyncio.create_task(self.reauthorizer.run(self._courier()), name="ocs-requests")
+        self._reprice()
         _tune_interpreter()
         log.info(
             "node started",
@@ -196,10 +201,12 @@ class Ocs:
         log.info("node stopped")
 
     async def _stop_asking(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait([self._asking])
-            self._asking = None
+        running = [task for task in (self._asking, self._repricing) if task is not None]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        self._asking = self._repricing = None
 
     async def _hang_up(self, cause: DisconnectCause) -> None:
         if self._transport is not None and self._transport.addresses:
@@ -210,6 +217,32 @@ class Ocs:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
             self._sweeping = None
+
+    async def reload_catalogue(self) -> tuple[str, list[str]]:
+        """Read the catalogue again: it holds for everything decided from now on. Its version and what has changed.
+
+        Raises ConfigurationError with every mistake; the one in force stays then.
+        """
+        async with self._reloading:
+            before = self.engine.terms.catalogue
+            try:
+                terms = terms_of(self.config, await asyncio.to_thread(load_catalogue, self.config))
+            except ConfigurationError as error:
+                log.error("catalogue refused; the one in force stays", version=before.version, mistakes=error.problems)
+                raise
+            self.engine.terms = terms
+            changed = changed_offers(before, terms.catalogue)
+            log.info("catalogue in force", version=terms.catalogue.version, before=before.version, changed=changed)
+            self._reprice()
+        return terms.catalogue.version, changed
+
+    def _reprice(self) -> None:
+        """Open sessions that were rated otherwise are rated anew; a run for an older catalogue ends."""
+        if not self.engine.is_running:
+            return
+        if self._repricing is not None:
+            self._repricing.cancel()
+        self._repricing = asyncio.create_task(self.repricer.run(self.engine.terms.catalogue), name="ocs-repricing")
 
     @property
     def transport(self) -> DiameterServer:
@@ -286,7 +319,7 @@ class Ocs:
         node = self.config.node
         facts = NodeFacts(origin_host=node.origin_host, origin_realm=node.origin_realm)
         app = create_app(facts, self.telemetry, self.readiness)
-        add_control(app, self._disconnect)
+        add_control(app, self._disconnect, self.reload_catalogue)
         return HttpServer(self.config.http.listen, app)
 
     def _bind_telemetry(self) -> None:

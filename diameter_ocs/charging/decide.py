@@ -101,7 +101,12 @@ class Terms(Struct, frozen=True):
 
 def offer_of(catalogue: Catalogue, subscriber: Subscriber, rated_as: str) -> Offer | None:
     """What a subscriber bought, as one service sees it; None when it does not include that service."""
-    offer = catalogue.offers.get(subscriber.offer)
+    return offer_named(catalogue, subscriber.offer, rated_as)
+
+
+def offer_named(catalogue: Catalogue, name: str, rated_as: str) -> Offer | None:
+    """The same by name of the offer."""
+    offer = catalogue.offers.get(name)
     if rated_as == DATA:
         return offer
     return offer.part(rated_as) if offer is not None else EMERGENCY_OFFER if rated_as == EMERGENCY else None
@@ -322,6 +327,8 @@ def _session(
     host: str | None = None,
     realm: str | None = None,
     conditions: Conditions | None = None,
+    offer: str | None = None,
+    tariff: int | None = None,
 ) -> Session:
     return Session(
         old.session_id,
@@ -343,6 +350,8 @@ def _session(
         supervised,
         old.rated_as,
         old.conditions if conditions is None else conditions,
+        old.offer if offer is None else offer,
+        old.tariff if tariff is None else tariff,
     )
 
 
@@ -401,7 +410,16 @@ class _Step:
         if session is not None:
             for quota in session.quotas:
                 self.quotas[quota.rating_group, quota.service_identifiers] = quota
+            if session.offer != subscriber.offer and session.offer:
+                self._note_former_offer(session)
         self.claimants = self._count_claimants()
+
+    def _note_former_offer(self, session: Session) -> None:
+        """The subscriber has changed to another offer: what is out at the gateway was granted under the former one."""
+        is_over = session.status is SessionStatus.CLOSED
+        for key, quota in self.quotas.items():
+            if (quota.granted or is_over) and not quota.memory.former_offer:
+                self.quotas[key] = replace(quota, memory=replace(quota.memory, former_offer=session.offer))
 
     # the five things a request can be ------------------------------------------------------------
 
@@ -583,6 +601,8 @@ class _Step:
                 answer = self._credit(named, may_grant, mark)
                 return replace(answer, rating_group=None, service_identifiers=())
             quota = Quota(credit.rating_group, credit.service_identifiers)
+        if quota.memory.former_offer:
+            return self._credit_of_former_offer(credit, quota, may_grant, mark)
         rule = self.offer.rule_for(*key) if self.offer is not None else None
         offered, is_chosen = rule, rule is not None and rule.chooser is not None
         if rule is not None and is_chosen:
@@ -618,6 +638,21 @@ class _Step:
         if was_final and not quota.final and may_grant and credit.requested is None:
             answer = self._after_final_units(credit, quota, offered, answer)
         return _told(answer, used, credit, offered, quota)
+
+    def _credit_of_former_offer(self, credit: ServiceCredit, quota: Quota, may_grant: bool, mark: str) -> CreditOutcome:
+        """Debit a report at the prices its quota was granted at; what follows is of the subscriber's offer of today.
+
+        An offer that is not sold any more has no price left.
+        """
+        former = offer_named(self.terms.catalogue, quota.memory.former_offer, self.rated_as)
+        key = (credit.rating_group, credit.service_identifiers)
+        self.quotas[key] = replace(quota, memory=replace(quota.memory, former_offer=""))
+        if former is None:
+            return self._credit(credit, may_grant, mark)
+        current, self.offer = self.offer, former
+        settled = self._credit(replace(credit, requested=None), False, mark)
+        self.offer = current
+        return replace(self._credit(replace(credit, used=()), may_grant, mark), used=settled.used)
 
     def _next(self, credit: ServiceCredit, quota: Quota, rule: GroupRule, group: int, may_grant: bool) -> CreditOutcome:
         key = (credit.rating_group, credit.service_identifiers)
@@ -805,6 +840,8 @@ class _Step:
             host=request.origin_host or None,
             realm=request.origin_realm or None,
             conditions=self.conditions,
+            offer=session.offer if session.closed_ms else self.subscriber.offer,
+            tariff=self.offer.fingerprint if self.offer is not None else 0,
         )
         changed: tuple[Subscriber, ...] = ()
         if self.offer is not None and self.offer.has_day_caps:

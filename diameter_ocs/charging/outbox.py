@@ -117,8 +117,26 @@ def aborts(
     sessions: Iterable[Session], entry_seq: int, cause: str, at_ms: int, subscribers: Collection[str] | None = None
 ) -> tuple[GatewayRequest, ...]:
     """An abort for every open session, or for those of some subscribers."""
+    return _of_all(RequestKind.ABORT, sessions, entry_seq, cause, at_ms, subscribers)
+
+
+def reauthorisations(
+    sessions: Iterable[Session], entry_seq: int, cause: str, at_ms: int, subscribers: Collection[str] | None = None
+) -> tuple[GatewayRequest, ...]:
+    """The same, to re-authorise: those sessions are rated anew as a whole."""
+    return _of_all(RequestKind.REAUTHORIZE, sessions, entry_seq, cause, at_ms, subscribers)
+
+
+def _of_all(
+    kind: RequestKind,
+    sessions: Iterable[Session],
+    entry_seq: int,
+    cause: str,
+    at_ms: int,
+    subscribers: Collection[str] | None,
+) -> tuple[GatewayRequest, ...]:
     return tuple(
-        GatewayRequest(session.account_id, f"{entry_seq}-{number}", session.session_id, RequestKind.ABORT, cause, at_ms)
+        GatewayRequest(session.account_id, f"{entry_seq}-{number}", session.session_id, kind, cause, at_ms)
         for number, session in enumerate(_open(sessions))
         if subscribers is None or session.subscriber_id in subscribers
     )

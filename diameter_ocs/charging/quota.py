@@ -314,14 +314,14 @@ def grant(
     if not within_reach:
         return without_credit(quota, rule, at_ms)
     units = _slice(within_reach, wanted, claimants, policy)
-    if room is not None:
-        units = min(units, room)
-    sliced, remaining = units, within_reach if room is None else min(within_reach, room)
-    if levels:
+    to_end = False
+    if policy.tuning is not None:
+        remaining = within_reach if room is None else min(within_reach, room)
+        sliced = min(units, remaining)
         units = until_level(levels, remaining, sliced, policy.minimum_units)
-    to_end = units < sliced
-    if policy.tuning is not None and policy.tuning.mechanism is not None:
-        units = policy.tuning.mechanism.whole(units, remaining)
+        to_end = units < sliced
+        if policy.tuning.mechanism is not None:
+            units = policy.tuning.mechanism.whole(units, remaining)
     reservations, until_ms = _reserve(book, sources, rule, quota, units)
     validity = policy.validity_seconds
     if until_ms is not None:

@@ -40,6 +40,8 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     is_given_up: the session was closed while a grant was out, of which since_ms and switch_ms still tell, for a
     late report.
     variant: name of the rule that held for the last grant, where a group has more than one; '': it has one.
+    former_offer: under which the quota was granted, when the subscriber has changed to another one since; its use
+    is still paid at those prices.
     """
 
     restricted_until_ms: int = 0
@@ -51,6 +53,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     converted_units: int = 0
     is_given_up: bool = False
     variant: str = ""
+    former_offer: str = ""
 
 
 NOTHING_SPECIAL = QuotaMemory()
@@ -120,3 +123,7 @@ class Session(Struct, frozen=True, omit_defaults=True, gc=False):
     """The service, and after a slash its direction, whose rules hold; see Offer.part."""
     conditions: Conditions = UNKNOWN
     """The last that its requests told."""
+    offer: str = ""
+    """Of the subscriber at its last request. Empty: of a time when sessions did not know."""
+    tariff: int = 0
+    """Fingerprint of that offer, see Offer.fingerprint; 0: unknown, or one that no catalogue changes."""

@@ -15,7 +15,7 @@ DEFAULT = "default"
 ASKED = "the gateway asks for"
 MAXIMUM = "no more than maximum"
 MINIMUM = "no less than minimum"
-LIMITED = "what the balance and its claimants leave"
+LIMITED = "what balance, caps and claimants leave"
 
 
 class SizeStep(Struct, frozen=True, gc=False):

@@ -12,6 +12,7 @@ from diameter_ocs.cli import (
     account,
     audit,
     bucket,
+    catalogue,
     decode,
     demo,
     gateway,
@@ -87,6 +88,7 @@ app.add_typer(subscriber.app, name="subscriber", rich_help_panel=RECORDS)
 app.add_typer(session.app, name="session", rich_help_panel=RECORDS)
 app.add_typer(peer.app, name="peer", rich_help_panel=RECORDS)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=RECORDS)
+app.add_typer(catalogue.app, name="catalogue", rich_help_panel=RECORDS)
 app.add_typer(quota.app, name="quota", rich_help_panel=RECORDS)
 app.command("price", rich_help_panel=RECORDS)(price.price)
 app.command("audit", rich_help_panel=RECORDS)(audit.audit)

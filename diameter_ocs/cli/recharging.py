@@ -80,10 +80,10 @@ def new_subscriber(
     return NewSubscriber(made, tuple(dict.fromkeys(names)), known_offer(offer, catalogue), zone, segment or "")
 
 
-def known_offer(name: str, catalogue: Catalogue) -> str:
+def known_offer(name: str, catalogue: Catalogue, option: str = "--offer") -> str:
     """An offer of the catalogue. Raises Failure with those there are."""
     if name in catalogue.offers:
         return name
     near = difflib.get_close_matches(name, catalogue.offers, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(catalogue.offers))}"
-    raise wrong_option("--offer", f"{name!r} is no offer of catalogue {catalogue.version}; {hint}")
+    raise wrong_option(option, f"{name!r} is no offer of catalogue {catalogue.version}; {hint}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diameter_ocs.cli import node, options
-from diameter_ocs.cli.signals import stop_on_signals
+from diameter_ocs.cli.signals import reload_on_signal, stop_on_signals
 
 if TYPE_CHECKING:
     from diameter_ocs.config import Config
@@ -28,7 +28,7 @@ def serve(
 ) -> None:
     """Serve gateways until SIGINT or SIGTERM, then end in order: finish what runs, disconnect, close the store.
 
-    A second signal ends at once; nothing that was answered is lost.
+    A second signal ends at once; nothing that was answered is lost. SIGHUP has it read its catalogue again.
     """
     from diameter_ocs.config import load_config
     from diameter_ocs.telemetry.logs import setup_logging
@@ -45,6 +45,7 @@ async def _serve(config: "Config") -> None:
 
     told = stop_on_signals()
     ocs = Ocs(config)
+    reload_on_signal(ocs.reload_catalogue)
     await ocs.start()
     try:
         await told.wait()

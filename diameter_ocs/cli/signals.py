@@ -1,10 +1,15 @@
-"""How a running command is told to stop."""
+"""How a running command is told to stop, or to read its catalogue again."""
 
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import FrameType
+from typing import Any
+
+from diameter_ocs.errors import ConfigurationError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 USUAL_SCREEN = b"\x1b[?1049l\x1b[?25h"
@@ -25,6 +30,22 @@ def stop_on_signals() -> asyncio.Event:
     for number in SIGNALS:
         loop.add_signal_handler(number, tell)
     return told
+
+
+def reload_on_signal(reload: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """At every SIGHUP; mistakes are told by the log, and what was in force stays."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def attempt() -> None:
+        with suppress(ConfigurationError):
+            await reload()
+
+    def start() -> None:
+        task = asyncio.create_task(attempt())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start)
 
 
 def _die(number: int, _: FrameType | None) -> None:

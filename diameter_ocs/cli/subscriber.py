@@ -108,6 +108,31 @@ def unblock(
     _set_status(context, who, "active", reason, config, as_json)
 
 
+@app.command()
+def offer(
+    context: typer.Context,
+    who: Who,
+    name: Annotated[str, typer.Argument(metavar="OFFER", help="An offer of the catalogue.")],
+    reason: options.Reason = "ocs subscriber offer",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Change a subscriber to another offer. What open sessions hold is paid at the old prices, what follows at the new.
+
+    Gateways are asked to come back for open sessions (RAR).
+    """
+    from diameter_ocs.assemble import load_catalogue
+    from diameter_ocs.cli.recharging import known_offer
+    from diameter_ocs.recharge.commands import ChangeOffer
+
+    loaded = node.settings(context, config)
+    chosen = known_offer(name, load_catalogue(loaded), "OFFER")
+    _, found = node.run(_load(loaded, who))
+    command = ChangeOffer(found.account_id, found.subscriber_id, chosen, reason)
+    node.succeeded(node.run(node.execute(loaded, command)))
+    _print(*node.run(_load(loaded, f"{found.account_id}/{found.subscriber_id}")), as_json)
+
+
 def _set_status(
     context: typer.Context, who: str, status: str, reason: str, config: options.ConfigFile, as_json: bool
 ) -> None:

@@ -119,6 +119,8 @@ class Catalogue(Section):
 
     file: PathInFile = Path("catalogue/demo.toml")
     """The catalogue file; a relative path starts at the folder of this configuration file."""
+    reauthorize_per_second: Annotated[int, Field(ge=0, le=10_000)] = 50
+    """Open sessions of changed offers for which gateways are asked to come back per second; 0: none."""
 
 
 class Engine(Section):

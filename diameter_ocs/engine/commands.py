@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
 from diameter_ocs.charging.day_caps import with_day_use
-from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_of
+from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_named
 from diameter_ocs.charging.decision import Decision, refuse
 from diameter_ocs.charging.event import Action, EventRequest, decide_event, offer_for_enquiry, tell_price
 from diameter_ocs.charging.gateway_limits import free_for_nobody
@@ -21,6 +21,7 @@ from diameter_ocs.recharge.commands import (
     AdvanceAccount,
     Buy,
     CancelProduct,
+    ChangeOffer,
     Credit,
     OpenAccount,
     SetAccountStatus,
@@ -33,12 +34,29 @@ from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.verdict import Verdict
 
 OnAccount = (
-    AddSubscriber | Credit | Buy | CancelProduct | SetOverdraft | SetLimit | SetAccountStatus | SetSubscriberStatus
+    AddSubscriber
+    | Credit
+    | Buy
+    | CancelProduct
+    | SetOverdraft
+    | SetLimit
+    | SetAccountStatus
+    | SetSubscriberStatus
+    | ChangeOffer
 )
 Administrative = OpenAccount | OnAccount | AdvanceAccount
 OnSession = ExpireSession | AbortSession | AskGateway
 Command = SessionRequest | EventRequest | OnSession | Administrative
-CONCERNS_OPEN_SESSIONS = (Credit, Buy, SetOverdraft, SetLimit, SetAccountStatus, SetSubscriberStatus, AdvanceAccount)
+CONCERNS_OPEN_SESSIONS = (
+    Credit,
+    Buy,
+    SetOverdraft,
+    SetLimit,
+    SetAccountStatus,
+    SetSubscriberStatus,
+    ChangeOffer,
+    AdvanceAccount,
+)
 """Commands because of which gateways may have to be asked: all open sessions of the account are looked at."""
 
 
@@ -114,7 +132,8 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
     if session is None:
         return refuse(Verdict.NOT_FOUND, f"there is no session {command.session_id}")
     subscriber = holding.subscribers.get(session.subscriber_id)
-    offer = offer_of(terms.catalogue, subscriber, session.rated_as) if subscriber is not None else None
+    sold = session.offer or (subscriber.offer if subscriber is not None else "")
+    offer = offer_named(terms.catalogue, sold, session.rated_as)
     time_zone = subscriber.time_zone if subscriber is not None else ""
     if isinstance(command, AbortSession):
         decision = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone)
@@ -161,4 +180,6 @@ def _administer(
         return limits.set_limit(command, account, subscribers, catalogue, at_ms, sessions)
     if isinstance(command, SetAccountStatus):
         return administer.set_account_status(command, account, at_ms, sessions)
+    if isinstance(command, ChangeOffer):
+        return administer.change_offer(command, account, subscribers, at_ms, sessions)
     return administer.set_subscriber_status(command, account, subscribers, at_ms, sessions)

@@ -149,6 +149,8 @@ class Offer(Struct, frozen=True):
     """Products that come with it."""
     has_day_caps: bool = False
     """Some group of it has a daily cap."""
+    fingerprint: int = 0
+    """CRC-32 over everything else in it, its services included: tells that rules or prices have changed."""
 
     def rules(self) -> Iterator[GroupRule]:
         """Every rule of every service, some more than once."""
@@ -225,3 +227,9 @@ class Catalogue(Struct, frozen=True):
         """Some redirect carries a token that has to be signed."""
         rules = [rule for offer in self.offers.values() for rule in offer.rules()]
         return any(rule.final is not None and LINK_TOKEN in rule.final.address for rule in rules)
+
+
+def changed_offers(before: Catalogue, after: Catalogue) -> list[str]:
+    """Names of offers that are new, gone, or have other rules or prices."""
+    marks = [{name: offer.fingerprint for name, offer in each.offers.items()} for each in (before, after)]
+    return sorted(name for name in {**marks[0], **marks[1]} if marks[0].get(name) != marks[1].get(name))

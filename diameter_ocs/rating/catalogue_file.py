@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from errno import ENOENT
 from functools import partial
 from typing import Annotated, Any, Literal
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 from pydantic import Field, ValidationError
 
@@ -292,7 +294,10 @@ class _Compiler:
                 self._missing(f"offers.{name}.products", "products", product, self.file.products)
         elsewhere = answers if answers is None else replace(answers, unused_quota_seconds=None)
         services = {part: found.offer(name, offer, elsewhere) for part, found in parts.items()}
-        return data.offer(name, offer, answers, offer.default_rating_group, services)
+        whole = data.offer(name, offer, answers, offer.default_rating_group, services)
+        mark = crc32(repr(to_builtins(whole, str_keys=True, enc_hook=str, order="deterministic")).encode())
+        services = {part: replace(each, fingerprint=mark) for part, each in services.items()}
+        return replace(whole, services=services, fingerprint=mark)
 
     def _name_day_caps(self, key: str, groups: Sequence[GroupFile], policies: Mapping[str, QuotaPolicy]) -> None:
         """What is used of a day's cap is counted by the name of its group."""

@@ -110,6 +110,15 @@ class SetSubscriberStatus(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class ChangeOffer(Struct, frozen=True, gc=False):
+    """Sell a subscriber another offer, from now on."""
+
+    account_id: str
+    subscriber_id: str
+    offer: str
+    reason: str = ""
+
+
 class AdvanceAccount(Struct, frozen=True, gc=False):
     """Do what time has brought to an account, such as the end of a bucket.
 

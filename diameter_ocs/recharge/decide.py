@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AskGateway
 from diameter_ocs.charging.decision import Decision, refuse
-from diameter_ocs.charging.outbox import GatewayRequest, aborts, requests_after_credit
+from diameter_ocs.charging.outbox import GatewayRequest, aborts, reauthorisations, requests_after_credit
 from diameter_ocs.charging.request import Outcome
 from diameter_ocs.charging.session import Session, SessionStatus
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
@@ -14,6 +14,7 @@ from diameter_ocs.ledger.book import Book, spend_key
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.recharge.commands import (
     AddSubscriber,
+    ChangeOffer,
     Credit,
     NewSubscriber,
     OpenAccount,
@@ -110,6 +111,31 @@ def set_subscriber_status(
         return decision
     cause, whose = command.reason or "subscriber blocked", (command.subscriber_id,)
     return replace(decision, requests=aborts(sessions, after.last_seq, cause, at_ms, whose))
+
+
+def change_offer(
+    command: ChangeOffer,
+    account: Account,
+    subscribers: Subscribers,
+    at_ms: int,
+    sessions: Iterable[Session] = (),
+) -> Decision:
+    """Another offer for one subscriber; gateways are asked to come back for its open sessions.
+
+    NOT_FOUND when the account has no such subscriber, CONFLICT when it has that offer.
+    """
+    old = subscribers.get(command.subscriber_id)
+    if old is None:
+        return refuse(Verdict.NOT_FOUND, f"account {account.account_id} has no subscriber {command.subscriber_id}")
+    if old.offer == command.offer:
+        return refuse(Verdict.CONFLICT, f"subscriber {command.subscriber_id} has offer {command.offer} already")
+    book = Book(account)
+    after = book.account()
+    what = f"{old.offer} -> {command.offer}"
+    reason = f"{what}: {command.reason}" if command.reason else what
+    decision = _changed(after, book, "offer_changed", reason, at_ms, (replace(old, offer=command.offer),))
+    cause, whose = f"plan change {what}", (command.subscriber_id,)
+    return replace(decision, requests=reauthorisations(sessions, after.last_seq, cause, at_ms, whose))
 
 
 def ask_gateway(command: AskGateway, account: Account, session: Session | None, at_ms: int) -> Decision:

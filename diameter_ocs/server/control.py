@@ -1,17 +1,20 @@
 """Orders to a running node over its HTTP port, from the machine itself only: nothing here asks for credentials."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 
+from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.server.pages import Page
 
 Disconnect = Callable[[str, DisconnectCause], bool]
+Reload = Callable[[], Awaitable[tuple[str, list[str]]]]
+"""Gives the version in force and the offers that have changed. Raises ConfigurationError."""
 
 
 class Cause(Enum):
@@ -32,8 +35,15 @@ class Done(Page):
     done: bool = True
 
 
-def add_control(app: FastAPI, disconnect: Disconnect) -> None:
-    """The orders. disconnect: sends DPR to a peer; False when it is not connected."""
+class CatalogueInForce(Page):
+    """What is sold from now on. changed_offers: new, gone or with other rules than before."""
+
+    version: str
+    changed_offers: list[str]
+
+
+def add_control(app: FastAPI, disconnect: Disconnect, reload: Reload) -> None:
+    """The orders. disconnect: sends DPR to a peer; False when it is not connected. reload: of the catalogue."""
 
     @app.post("/api/v1/peers/{host}/disconnect", tags=["control"])
     async def disconnect_peer(host: str, order: DisconnectOrder, request: Request) -> Done:
@@ -42,6 +52,16 @@ def add_control(app: FastAPI, disconnect: Disconnect) -> None:
         if not disconnect(host, DisconnectCause[order.cause.name]):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"peer {host} is not connected")
         return Done()
+
+    @app.post("/api/v1/catalogue/reload", tags=["control"])
+    async def reload_catalogue(request: Request) -> CatalogueInForce:
+        """Read the catalogue file again; with any mistake in it nothing changes."""
+        _demand_loopback(request)
+        try:
+            version, changed = await reload()
+        except ConfigurationError as error:
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(error.problems)) from None
+        return CatalogueInForce(version=version, changed_offers=changed)
 
 
 def _demand_loopback(request: Request) -> None:

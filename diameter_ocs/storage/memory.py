@@ -145,6 +145,20 @@ class MemoryStore:
         ]
         return sorted(found, key=lambda ref: ref.session_id)[:limit]
 
+    async def sessions_priced_otherwise(
+        self, tariffs: Mapping[str, int], after: str = "", limit: int = 1000
+    ) -> Sequence[SessionRef]:
+        self._require_open()
+        found = [
+            SessionRef(session.account_id, session.session_id)
+            for session in self._sessions.values()
+            if session.status is SessionStatus.OPEN
+            and session.tariff
+            and session.tariff != tariffs.get(session.offer)
+            and session.session_id > after
+        ]
+        return sorted(found, key=lambda ref: ref.session_id)[:limit]
+
     async def pending_requests(self, limit: int) -> Sequence[GatewayRequest]:
         self._require_open()
         return _by_age(each for each in self._requests.values() if each.is_pending)[:limit]

@@ -150,6 +150,14 @@ class Store(Protocol):
         By session_id in ascending order behind `after`. Reads every open session.
         """
 
+    async def sessions_priced_otherwise(
+        self, tariffs: Mapping[str, int], after: str = "", limit: int = 1000
+    ) -> Sequence[SessionRef]:
+        """Open sessions whose tariff is known and is not the one that `tariffs` has for their offer.
+
+        By session_id in ascending order behind `after`. Reads every open session.
+        """
+
     async def pending_requests(self, limit: int) -> Sequence[GatewayRequest]:
         """Requests to gateways with which something is left to do, the oldest first."""
 

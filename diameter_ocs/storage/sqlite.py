@@ -6,6 +6,7 @@ meanwhile: locks come out as StoreUnavailable, its changes as stale accounts.
 """
 
 import itertools
+import json
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -120,6 +121,11 @@ class SqliteStore:
         self, *, account_id: str | None = None, open_only: bool = True, limit: int = 1000
     ) -> Sequence[Session]:
         return await self._reader.run(read.sessions, account_id, open_only, limit)
+
+    async def sessions_priced_otherwise(
+        self, tariffs: Mapping[str, int], after: str = "", limit: int = 1000
+    ) -> Sequence[SessionRef]:
+        return await self._reader.run(read.sessions_priced_otherwise, json.dumps(dict(tariffs)), after, limit)
 
     async def sessions_of_host(
         self, origin_host: str, unheard_since_ms: int, after: str = "", limit: int = 1000

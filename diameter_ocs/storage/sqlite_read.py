@@ -186,6 +186,17 @@ def sessions_of_host(
     return [SessionRef(account_id, session_id) for account_id, session_id in rows]
 
 
+def sessions_priced_otherwise(db: sqlite3.Connection, tariffs: str, after: str, limit: int) -> list[SessionRef]:
+    """See Store.sessions_priced_otherwise; tariffs: as a JSON object."""
+    sql = (
+        "SELECT account_id, session_id FROM sessions WHERE status = 'open' AND session_id > ?"
+        " AND state ->> 'tariff' IS NOT NULL AND state ->> 'tariff' IS NOT"
+        " (SELECT value FROM json_each(?) WHERE key = state ->> 'offer') ORDER BY session_id LIMIT ?"
+    )
+    rows = db.execute(sql, (after, tariffs, limit)).fetchall()
+    return [SessionRef(account_id, session_id) for account_id, session_id in rows]
+
+
 def pending_requests(db: sqlite3.Connection, limit: int) -> list[GatewayRequest]:
     """See Store.pending_requests."""
     order = "ORDER BY created_ms, account_id, request_id LIMIT ?"

@@ -3,16 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from diameter_ocs.charging.explain import explain_grant
-from diameter_ocs.charging.request import ServiceCredit, ServiceUnits
+from diameter_ocs.charging.gateway_profile import GatewayProfile
+from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.gy.encode import encode_credit
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.rating.time_quota import TimeQuotaMechanism, TimeQuotaType
 from diameter_ocs.wire.codec import decode_avps
 from diameter_ocs.wire.dictionary import default_dictionary
-from tests.support.charging import AT_MS, CATALOGUE_TEXT, Line, money
+from tests.support.charging import AT_MS, CATALOGUE_TEXT, Line, money, request
 from tests.support.ocs import value
 
 SECONDS = 'unit = "seconds"\ndefault = "300 s"\nminimum = "10 s"\nmaximum = "1 h"'
@@ -67,6 +69,14 @@ def test_whole_intervals_are_granted():
     credit, group = answer(line.update(1, report(120)))
     assert (credit.granted, group.first("Trigger")) == (300, None)
     assert value(group, "Time-Quota-Mechanism", "Base-Time-Interval") == 60
+
+
+def test_a_gateway_that_does_not_know_how_is_not_told():
+    line = Line(money(10_000_000), text=PERIODS)
+    knows_not = GatewayProfile(time_counting=False, triggers=False)
+    credit, group = answer(line.send(replace(request(RequestType.INITIAL, 0, ask(150)), gateway=knows_not)))
+    assert credit.granted == 120
+    assert (group.first("Time-Quota-Mechanism"), group.first("Trigger")) == (None, None)
 
 
 def test_the_rest_of_a_balance_is_granted_last():

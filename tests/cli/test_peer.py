@@ -40,3 +40,20 @@ async def test_what_goes_wrong_is_said(ocs, node):
     assert "nobody.example.org is not connected" in unknown.stderr
     assert "rebooting" in ocs.refused("peer", "disconnect", PGW_HOST, "--cause", "bored")
     assert "is `ocs serve` running?" in ocs.refused("peer", "list", "--http", "127.0.0.1:1")
+
+
+async def test_the_catalogue_is_read_again(ocs, tmp_path):
+    file = tmp_path / "catalogue" / "demo.toml"
+    async with running_ocs(tmp_path / "node", catalogue__file=str(file)) as node:
+        file.write_text(file.read_text().replace('"demo-1"', '"demo-2"').replace('price = "0.02"', 'price = "0.03"'))
+        said = (await call(ocs, node, "catalogue", "reload")).stdout
+        assert "catalogue demo-2 is in force; changed offers: prepaid-data" in said
+
+
+async def test_every_mistake_of_a_catalogue_is_told(ocs, tmp_path):
+    file = tmp_path / "catalogue" / "demo.toml"
+    async with running_ocs(tmp_path / "node", catalogue__file=str(file)) as node:
+        file.write_text("currency = 7")
+        refused = (await call(ocs, node, "catalogue", "reload", code=1)).stderr
+        assert len(refused.splitlines()) > 1
+        assert "demo.toml" in refused

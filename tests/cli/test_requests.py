@@ -97,3 +97,12 @@ def test_a_sub_session_is_shown_and_asked_for_by_its_own_name(dry):
     assert "sub-session 4" in dry.refused("session", "show", SESSION, "--sub-session", "4", code=1)
     dry("session", "abort", SESSION, "--sub-session", "3")
     assert [each["kind"] for each in dry.json("session", "show", SESSION)["requests"]] == []
+
+
+def test_a_change_of_plan_asks_the_gateway_and_is_on_record(dry):
+    shown = dry.json("subscriber", "offer", MSISDN.value, "bundle-only", "--reason", "at the shop")
+    assert shown["offer"] == "bundle-only"
+    (request,) = dry.json("session", "show")["requests"]
+    assert (request["kind"], request["cause"]) == ("reauthorize", "plan change prepaid-data -> bundle-only")
+    assert "has offer bundle-only already" in dry.refused("subscriber", "offer", MSISDN.value, "bundle-only", code=1)
+    assert "OFFER: 'gratis' is no offer" in dry.refused("subscriber", "offer", MSISDN.value, "gratis")

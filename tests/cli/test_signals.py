@@ -23,3 +23,11 @@ async def test_the_first_interrupt_ends_a_server_in_order(tmp_path):
     async with server_process(tmp_path / "ocs.db") as server:
         server.interrupt()
         assert await server.ended() == 0
+
+
+async def test_a_hangup_has_the_catalogue_read_again_and_ends_nothing(tmp_path):
+    async with server_process(tmp_path / "ocs.db") as server:
+        server.hang_up()
+        await server.told("catalogue in force")
+        server.interrupt()
+        assert await server.ended() == 0

@@ -580,3 +580,22 @@ async def test_sessions_of_a_host_that_were_not_heard_of_since(store: Store) -> 
     assert list(await store.sessions_of_host("pgw.example.net", 50, limit=1)) == both[:1]
     assert list(await store.sessions_of_host("pgw.example.net", 50, after="a")) == both[1:]
     assert list(await store.sessions_of_host("pgw", 50)) == []
+
+
+async def test_sessions_that_were_priced_otherwise(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+
+    def priced(session_id: str, offer: str, tariff: int, **more: object) -> Session:
+        return replace(session(session_id, "acc-1", **more), offer=offer, tariff=tariff)
+
+    await put_sessions(store, "acc-1", priced("a", "gold", 1), priced("b", "gold", 2), priced("c", "gone", 7))
+    await put_sessions(store, "acc-1", priced("d", "gold", 0), priced("e", "gold", 1, status=CLOSED))
+    await put_sessions(store, "acc-1", priced("f", "silver", 1))
+    changed = [SessionRef("acc-1", each) for each in ("a", "c", "f")]
+    tariffs = {"gold": 2, "silver": 3}
+    assert list(await store.sessions_priced_otherwise(tariffs)) == changed
+    assert list(await store.sessions_priced_otherwise(tariffs, limit=1)) == changed[:1]
+    assert list(await store.sessions_priced_otherwise(tariffs, after="a")) == changed[1:]
+    assert list(await store.sessions_priced_otherwise({"gold": 1, "gone": 7, "silver": 1})) == [
+        SessionRef("acc-1", "b")
+    ]

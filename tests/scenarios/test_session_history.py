@@ -78,7 +78,7 @@ async def test_the_whole_history_of_a_session(line, tmp_path):
     ]
     first, final = history[0]["answer"]["groups"][0], history[1]["answer"]["groups"][0]
     assert (first["sized_by"], first["final_action"], first["validity_seconds"]) == ("default", None, 3600)
-    assert (final["sized_by"], final["final_action"]) == ("what the balance and its claimants leave", "terminate")
+    assert (final["sized_by"], final["final_action"]) == ("what balance, caps and claimants leave", "terminate")
     moved = [
         [(each["action"], each["bucket_id"], each["amount"], each["mark"]) for each in entry["postings"]]
         for entry in history

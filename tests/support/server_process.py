@@ -55,6 +55,16 @@ class ServerProcess:
         """SIGTERM: an end in order. The exit code."""
         return await self._end(signal.SIGTERM)
 
+    async def told(self, text: str) -> None:
+        """Returns as soon as its log has said this."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not any(text in line for line in self._lines):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    def hang_up(self) -> None:
+        """SIGHUP: read the catalogue again."""
+        os.killpg(self._process.pid, signal.SIGHUP)
+
     def interrupt(self) -> None:
         """SIGINT, as Ctrl-C sends it."""
         os.killpg(self._process.pid, signal.SIGINT)
