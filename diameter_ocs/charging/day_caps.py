@@ -16,6 +16,7 @@ from diameter_ocs.ledger.account import Subscriber
 from diameter_ocs.ledger.day_use import DayUse
 from diameter_ocs.rating.catalogue import GroupRule, Offer
 from diameter_ocs.rating.day_cap import DayCap
+from diameter_ocs.values.units import UnitType
 
 Key = tuple[int | None, tuple[int, ...]]
 Uses = tuple[DayUse, ...]
@@ -24,6 +25,13 @@ Uses = tuple[DayUse, ...]
 def cap_of(rule: GroupRule | None) -> DayCap | None:
     """The daily cap of a group; None: it has none."""
     return rule.quota.tuning.day_cap if rule is not None and rule.quota.tuning is not None else None
+
+
+def capped_group(offer: Offer | None, key: Key, unit: UnitType) -> tuple[GroupRule, DayCap] | None:
+    """The group and its cap for which use in this unit counts; variants of a group share its cap."""
+    rule = offer.rule_for(*key) if offer is not None else None
+    cap = cap_of(rule)
+    return (rule, cap) if rule is not None and cap is not None and rule.unit is unit else None
 
 
 def by_key(quotas: Iterable[Quota]) -> dict[Key, Quota]:

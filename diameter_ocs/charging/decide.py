@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AbortSession
 from diameter_ocs.charging.conditions import Conditions, changes, merged
-from diameter_ocs.charging.day_caps import by_key, counted, room_today, until_midnight
+from diameter_ocs.charging.day_caps import by_key, capped_group, counted, room_today, until_midnight
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.extras import CreditExtras
 from diameter_ocs.charging.final_units import after_final_units, final_extras, nameless_report, redirect_address
@@ -682,16 +682,17 @@ class _Step:
             rule, switch_ms = priced_at(rule, timed, zone, self.at_ms, is_split=is_split)
         if limits is not None and not limits.renews_equal_time:
             rule = renewing(rule, wish, quota, self._held_before(key))
-        cap = tuning.day_cap if tuning is not None else None
-        today = None if cap is None else room_today(self._day_use(), rule, cap, self.at_ms)
+        has_caps = self.offer is not None and self.offer.has_day_caps
+        capped = capped_group(self.offer, key, rule.unit) if has_caps else None
+        today = None if capped is None else room_today(self._day_use(), *capped, self.at_ms)
         quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms, today)
         if limits is not None:
             is_first = self.request.request_type is RequestType.INITIAL
             quota, answer = final_within(limits, settled, (quota, answer), rule, self.at_ms, is_first=is_first)
         if timed is not None:
             quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
-        if cap is not None:
-            quota, answer = until_midnight(cap, quota, answer, self.at_ms)
+        if capped is not None:
+            quota, answer = until_midnight(capped[1], quota, answer, self.at_ms)
         self.quotas[key] = quota
         if answer.final is not None:
             answer = self._with_final_units(answer, rule)

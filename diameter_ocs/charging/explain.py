@@ -4,7 +4,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions, merged
-from diameter_ocs.charging.day_caps import by_key, cap_of, counted, room_today, until_midnight
+from diameter_ocs.charging.day_caps import by_key, capped_group, counted, room_today, until_midnight
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
@@ -76,17 +76,14 @@ def explain_grant(
     group = rating_group if rating_group is not None else offer.default_rating_group
     claimants = max(account.open_sessions - is_open + running + 1, 1)
     group = -1 if group is None else group
-    today = _today(subscriber, rule, held, offer, at_ms)
-    return _explained(book, held, rule, group, wish, claimants, at_ms, subscriber.time_zone, today)
-
-
-def _today(subscriber: Subscriber, rule: GroupRule, held: Quota, offer: Offer, at_ms: int) -> int | None:
-    """What is left of a daily cap, with what the group holds given back."""
-    cap = cap_of(rule)
-    if cap is None:
-        return None
-    uses = counted(subscriber.day_use, by_key((held,)), (replace(held, granted=0),), offer, at_ms)
-    return room_today(uses, rule, cap, at_ms)
+    capped, today = capped_group(offer, key, rule.unit), None
+    if capped is not None:
+        uses = counted(subscriber.day_use, by_key((held,)), (replace(held, granted=0),), offer, at_ms)
+        today = room_today(uses, *capped, at_ms)
+    found = _explained(book, held, rule, group, wish, claimants, at_ms, subscriber.time_zone, today)
+    if capped is None:
+        return found
+    return replace(found, outcome=until_midnight(capped[1], held, found.outcome, at_ms)[1])
 
 
 def _explained(
@@ -111,9 +108,6 @@ def _explained(
     promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms, today)
     if timed is not None:
         promised, outcome = with_switch(promised, outcome, switch_ms, at_ms)
-    cap = cap_of(rule)
-    if cap is not None:
-        promised, outcome = until_midnight(cap, promised, outcome, at_ms)
     granted = outcome.granted or 0
     if granted:
         outcome = replace(outcome, sized_by=size_reason(wish, rule.quota, rule.unit, quota, granted))

@@ -295,10 +295,12 @@ def grant(
     """
     policy, room = rule.quota, None
     levels: tuple[int, ...] = ()
-    if policy.tuning is None:
+    is_plain = policy.tuning is None and today is None
+    if is_plain:
         wanted = wished_units(wish, policy, rule.unit)
     else:
-        wanted, levels = size_steps(wish, policy, rule.unit, quota, today)[-1].units, policy.tuning.notice_levels
+        wanted = size_steps(wish, policy, rule.unit, quota, today)[-1].units
+        levels = policy.tuning.notice_levels if policy.tuning is not None else ()
         room = least(cap_room(policy, quota), today)
         if not wanted:
             return without_credit(quota, rule, at_ms)
@@ -315,12 +317,12 @@ def grant(
         return without_credit(quota, rule, at_ms)
     units = _slice(within_reach, wanted, claimants, policy)
     to_end = False
-    if policy.tuning is not None:
+    if not is_plain:
         remaining = within_reach if room is None else min(within_reach, room)
         sliced = min(units, remaining)
         units = until_level(levels, remaining, sliced, policy.minimum_units)
         to_end = units < sliced
-        if policy.tuning.mechanism is not None:
+        if policy.tuning is not None and policy.tuning.mechanism is not None:
             units = policy.tuning.mechanism.whole(units, remaining)
     reservations, until_ms = _reserve(book, sources, rule, quota, units)
     validity = policy.validity_seconds

@@ -6,16 +6,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import AbortSession, ExpireSession
+from diameter_ocs.charging.conditions import Conditions
 from diameter_ocs.charging.explain import explain_grant
-from diameter_ocs.charging.request import ReportingReason, ServiceUnits
+from diameter_ocs.charging.request import ReportingReason, RequestType, ServiceUnits
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.engine.commands import Subject, decide
 from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.storage.protocol import VersionedAccount
 from diameter_ocs.values.verdict import Verdict
-from tests.support.charging import CATALOGUE_TEXT, MB, Line, ask, money, octets, report
+from tests.support.charging import CATALOGUE_TEXT, MB, Line, ask, money, octets, report, request, terms
 
 CAPPED = CATALOGUE_TEXT.replace("[quota.standard]", '[quota.standard]\nday_cap = "25 MB"').replace(
     'currency = "EUR"', 'currency = "EUR"\ntime_zone = "Europe/Berlin"'
@@ -147,6 +149,25 @@ def test_explained():
     )
     assert held.outcome.granted == 25 * MB
     assert held.outcome.validity_seconds == 3600
+
+
+def test_variants_of_a_group_share_its_cap():
+    text = CAPPED.replace(
+        "rating_groups = [10]\n",
+        'rating_groups = [10]\nwhen = [{ name = "abroad", apn = "roam", quota = "dear" }]\n',
+        1,
+    ).replace(
+        "[quota.seconds]",
+        '[quota.dear]\ndefault = "20 MB"\nminimum = "1 MB"\nmaximum = "20 MB"\nvalidity = "1 h"\n[quota.seconds]',
+    )
+    line = Capped()
+    line.terms = terms(text)
+    line.initial(ask())
+    abroad = replace(
+        request(RequestType.INITIAL, 0, ask(), session_id="s;2"), conditions=Conditions(serving_plmn="310260")
+    )
+    assert granted(line.send(abroad)) == 15 * MB
+    assert line.today == (0, 25 * MB)
 
 
 def test_without_caps_no_subscriber_is_written():
