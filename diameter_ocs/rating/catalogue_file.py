@@ -196,6 +196,12 @@ EXAMPLES = {
 """What a key may look like, by its name."""
 
 
+def _as_text(value: object) -> str:
+    """Time zones and tables of prefixes: values whose text tells them from others, in every process alike."""
+    assert type(value).__str__ is not object.__str__, f"{type(value).__name__} has no text of its own"
+    return str(value)
+
+
 class _Compiler:
     """Turns the parsed file into rules, collecting what does not fit together."""
 
@@ -295,7 +301,7 @@ class _Compiler:
         elsewhere = answers if answers is None else replace(answers, unused_quota_seconds=None)
         services = {part: found.offer(name, offer, elsewhere) for part, found in parts.items()}
         whole = data.offer(name, offer, answers, offer.default_rating_group, services)
-        mark = crc32(repr(to_builtins(whole, str_keys=True, enc_hook=str, order="deterministic")).encode())
+        mark = crc32(repr(to_builtins(whole, str_keys=True, enc_hook=_as_text, order="deterministic")).encode())
         services = {part: replace(each, fingerprint=mark) for part, each in services.items()}
         return replace(whole, services=services, fingerprint=mark)
 

@@ -163,9 +163,7 @@ def test_variants_of_a_group_share_its_cap():
     line = Capped()
     line.terms = terms(text)
     line.initial(ask())
-    abroad = replace(
-        request(RequestType.INITIAL, 0, ask(), session_id="s;2"), conditions=Conditions(serving_plmn="310260")
-    )
+    abroad = replace(request(RequestType.INITIAL, 0, ask(), session_id="s;2"), conditions=Conditions(apn="roam"))
     assert granted(line.send(abroad)) == 15 * MB
     assert line.today == (0, 25 * MB)
 

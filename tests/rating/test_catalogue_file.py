@@ -1,15 +1,20 @@
 """An operator's catalogue file: read whole, or every mistake told at once."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
 from diameter_ocs.errors import ConfigurationError
-from diameter_ocs.rating.catalogue import Treatment
+from diameter_ocs.rating.catalogue import Treatment, changed_offers
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.rating.rate import CallTerms, Rate
 from diameter_ocs.server.resources import config_dir
 from tests.support.charging import CATALOGUE_TEXT, catalogue
+
+SHIPPED = config_dir() / "catalogue" / "demo.toml"
 
 
 def problems(text: str) -> list[str]:
@@ -154,3 +159,22 @@ def test_mistakes_in_services(old, new, told):
     assert old in text
     found = problems(text.replace(old, new, 1))
     assert any(told in line for line in found), found
+
+
+def test_a_fingerprint_tells_a_change_of_one_offer_and_is_the_same_in_every_process():
+    first, again = (parse_catalogue(SHIPPED.read_text(), "a.toml") for _ in range(2))
+    assert changed_offers(first, again) == []
+    dearer = parse_catalogue(CATALOGUE_TEXT.replace('price = "0.05"', 'price = "0.06"'), "a.toml")
+    assert changed_offers(catalogue(), dearer) == ["standard"]
+    code = f"""
+from diameter_ocs.rating.catalogue_file import parse_catalogue
+print([offer.fingerprint for offer in parse_catalogue(open({str(SHIPPED)!r}).read(), "a.toml").offers.values()])
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+    )
+    assert told.stdout.strip() == str([offer.fingerprint for offer in first.offers.values()])
