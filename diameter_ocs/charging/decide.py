@@ -19,6 +19,7 @@ from diameter_ocs.charging.gateway_limits import answer_within, final_within, re
 from diameter_ocs.charging.gateway_profile import GENERIC
 from diameter_ocs.charging.grant_extras import with_policy
 from diameter_ocs.charging.notices import notices
+from diameter_ocs.charging.period_tiers import Uses, priced_now, with_use
 from diameter_ocs.charging.quota import (
     NO_WISH,
     REFUSED_TREATMENTS,
@@ -158,16 +159,17 @@ def expire_session(
     rules: ChargingRules,
     at_ms: int,
     time_zone: str = "",
+    payer: Subscriber | None = None,
 ) -> Decision:
     """Close a session whose supervision is over; its reservation is released or charged by policy.
 
-    time_zone: the subscriber's.
+    time_zone: the subscriber's. payer: the subscriber, whose use of a period counts; None: it is gone.
     """
     if session.status is SessionStatus.CLOSED or session.expires_ms > at_ms:
         return refuse(Verdict.NOT_FOUND, "the session is not due")
     silent_seconds = (at_ms - session.last_ms) // MS_PER_SECOND
     reason = f"no request for {silent_seconds} s; reservation: {rules.silence.value}"
-    return _close_unheard(account, session, offer, rules, at_ms, "session_expired", reason, "silent", time_zone)
+    return _close_unheard(account, session, offer, rules, at_ms, "session_expired", reason, "silent", time_zone, payer)
 
 
 def abort_session(
@@ -178,14 +180,15 @@ def abort_session(
     rules: ChargingRules,
     at_ms: int,
     time_zone: str = "",
+    payer: Subscriber | None = None,
 ) -> Decision:
-    """Close a session that its gateway does not have any more. time_zone: the subscriber's."""
+    """Close a session that its gateway does not have any more. time_zone, payer: see expire_session."""
     if session.status is SessionStatus.CLOSED:
         return refuse(Verdict.NOT_FOUND, "the session is closed")
     if command.unheard_since_ms is not None and session.last_ms >= command.unheard_since_ms:
         return refuse(Verdict.NOT_FOUND, "the gateway has spoken of the session since")
     reason, settling = command.reason, offer if command.is_silent else None
-    return _close_unheard(account, session, settling, rules, at_ms, "session_aborted", reason, reason, time_zone)
+    return _close_unheard(account, session, settling, rules, at_ms, "session_aborted", reason, reason, time_zone, payer)
 
 
 def _close_unheard(
@@ -198,11 +201,19 @@ def _close_unheard(
     reason: str,
     why: str,
     time_zone: str,
+    payer: Subscriber | None,
 ) -> Decision:
     """Close a session without a last report: its reservations are settled by policy, or released without an offer."""
     book = Book(account, Use(session.subscriber_id, session.rated_as))
     told = session.conditions
-    quotas = tuple(_give_up(book, quota, offer, rules, at_ms, time_zone, told) for quota in session.quotas)
+    quotas: tuple[Quota, ...] = ()
+    before = payer
+    for quota in session.quotas:
+        uses = payer.period_use if payer is not None else ()
+        empty, rule = _give_up(book, quota, offer, rules, at_ms, time_zone, told, uses)
+        quotas = (*quotas, empty)
+        if rule is not None and payer is not None:
+            payer = with_use(payer, rule, empty.priced_units - quota.priced_units, at_ms)
     book.expire(at_ms)
     after = book.account(opened_sessions=-1)
     entry = Entry(
@@ -223,7 +234,8 @@ def _close_unheard(
         closed_ms=at_ms,
         why=why,
     )
-    return Decision(Outcome(detail=reason), after, closed, entry=entry)
+    changed = (payer,) if payer is not None and payer is not before else ()
+    return Decision(Outcome(detail=reason), after, closed, changed, entry)
 
 
 def _give_up(
@@ -234,7 +246,9 @@ def _give_up(
     at_ms: int,
     time_zone: str,
     told: Conditions,
-) -> Quota:
+    uses: Uses,
+) -> tuple[Quota, GroupRule | None]:
+    """The quota without its grant, and by which rule that was charged; None: it was released."""
     rule = offer.rule_for(quota.rating_group, quota.service_identifiers) if offer is not None else None
     if rule is not None and rule.chooser is not None:
         rule = held(rule, quota.memory.variant, told, at_ms) or rule
@@ -242,13 +256,14 @@ def _give_up(
         rule = money_rule(rule)
     if rule is None or rules.silence is Silence.RELEASE or offer is None:
         release_all(book, quota)
-        return given_up(quota, _empty(quota))
+        return given_up(quota, _empty(quota)), None
     group = _effective_group(quota.rating_group, offer)
     parts, timed = None, rule.timed
     if timed is not None:
         parts = unsplit(timed, timed.zone_for(time_zone), quota, quota.granted, at_ms)
-    settled = settle(book, quota, rule, group, quota.granted, at_ms, ASSUMED, parts)
-    return given_up(quota, _empty(settled, assumed=quota.granted))
+    priced = priced_now(rule, uses, quota.priced_units, at_ms)
+    settled = settle(book, quota, priced, group, quota.granted, at_ms, ASSUMED, parts)
+    return given_up(quota, _empty(settled, assumed=quota.granted)), rule
 
 
 def _empty(quota: Quota, assumed: int = 0) -> Quota:
@@ -359,7 +374,7 @@ class _Step:
     """One request being decided: its book, its quotas and the answers per group.
 
     used_ms: when what is reported was used at the latest; before the end of a session that is closed already.
-    conditions: of use from now on; those before are the session's.
+    conditions: of use from now on; those before are the session's. payer: the subscriber as this request leaves it.
     limits: the gateway again, if it does not understand everything.
     """
 
@@ -372,6 +387,7 @@ class _Step:
         "gateway",
         "limits",
         "offer",
+        "payer",
         "quotas",
         "rated_as",
         "request",
@@ -395,6 +411,7 @@ class _Step:
         self.limits = None if gateway is GENERIC else gateway
         self.account = account
         self.subscriber = subscriber
+        self.payer = subscriber
         self.session = session
         self.terms = terms
         self.at_ms = at_ms
@@ -554,7 +571,7 @@ class _Step:
             used = self._recorded(credit, rule.unit, used)
         parts = self._parts(rule.timed, credit, held, rule.unit) if rule.timed is not None and used else None
         bare = in_unit(self.book, _empty(held), rule.unit) if held.unit is not rule.unit else _empty(held)
-        settled = settle(self.book, bare, rule, group, used, self.at_ms, mark, parts)
+        settled = self._settle_counted(bare, rule, group, used, mark, parts)
         if held.unit is rule.unit:
             self.quotas[key] = replace(
                 held,
@@ -571,6 +588,16 @@ class _Step:
         use = RatingInput(self.conditions, credit.service_identifiers, self.subscriber.segment)
         offered = chosen(rule, use, self.at_ms)
         return held(rule, quota.memory.variant, self.conditions, self.at_ms) or offered, offered
+
+    def _settle_counted(
+        self, quota: Quota, rule: GroupRule, group: int, used: int, mark: str, parts: list[Part] | None
+    ) -> Quota:
+        """Settle a report, and count it where the tiers of its price are those of a period."""
+        before = quota.priced_units
+        priced = priced_now(rule, self.payer.period_use, before, self.at_ms)
+        settled = settle(self.book, quota, priced, group, used, self.at_ms, mark, parts)
+        self.payer = with_use(self.payer, rule, settled.priced_units - before, self.at_ms)
+        return settled
 
     def _parts(self, timed: TimedRates, credit: ServiceCredit, quota: Quota, unit: UnitType) -> list[Part]:
         """What was reported at which price, where that depends on the time."""
@@ -625,12 +652,17 @@ class _Step:
             if quota.unit is not rule.unit:
                 quota = in_unit(self.book, quota, rule.unit)
             parts = self._parts(rule.timed, credit, quota, rule.unit) if rule.timed is not None and used else None
-            quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
+            if is_chosen:
+                quota = self._settle_counted(quota, rule, group, used, mark, parts)
+            else:
+                quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
             if key not in self.quotas and len(self.quotas) >= MAX_QUOTAS:
                 return CreditOutcome(*key, Verdict.TOO_MANY_GROUPS, used=used)
             self.quotas[key] = quota
         if offered is None:
             return CreditOutcome(*key, Verdict.RATING_FAILED, used=used)
+        if is_chosen:
+            offered = priced_now(offered, self.payer.period_use, quota.priced_units, self.at_ms)
         answer = self._next(credit, quota, offered, group, may_grant)
         if is_chosen and answer.granted is not None:
             granted = self.quotas[key]
@@ -844,12 +876,12 @@ class _Step:
             offer=session.offer if session.closed_ms else self.subscriber.offer,
             tariff=self.offer.fingerprint if self.offer is not None else 0,
         )
-        changed: tuple[Subscriber, ...] = ()
+        payer = self.payer
         if self.offer is not None and self.offer.has_day_caps:
             day_use = self._day_use()
-            if day_use is not self.subscriber.day_use:
-                changed = (replace(self.subscriber, day_use=day_use),)
-        return Decision(outcome, after, kept, changed, entry)
+            if day_use is not payer.day_use:
+                payer = replace(payer, day_use=day_use)
+        return Decision(outcome, after, kept, () if payer is self.subscriber else (payer,), entry)
 
     def _day_use(self) -> tuple[DayUse, ...]:
         """Of groups with a daily cap, with this request."""

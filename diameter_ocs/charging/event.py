@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.charging.decide import UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
+from diameter_ocs.charging.period_tiers import priced_now, with_use
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, amount_of, is_unit_supported, money_rule
 from diameter_ocs.charging.request import CreditOutcome, EventResult, Outcome, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
@@ -202,7 +203,7 @@ def _rule_of(
         raise _Refused(Verdict.RATING_FAILED, "no tariff for this service", index)
     timed = rule.timed
     if timed is None:
-        return rule
+        return rule if payer is None else priced_now(rule, payer.period_use, 0, at_ms)
     zone = timed.zone_for(payer.time_zone if payer is not None else "")
     return replace(rule, rate=timed.rate_at(at_ms, zone))
 
@@ -253,7 +254,7 @@ class _Event:
     ) -> None:
         self.request = request
         self.account = account
-        self.subscriber = subscriber
+        self.subscriber = self.payer = subscriber
         self.kept = kept
         self.rules = terms.rules
         self.catalogue = terms.catalogue
@@ -312,6 +313,8 @@ class _Event:
             self.references.append(b"")
             return CreditOutcome(*key, granted=wanted, unit=rule.unit, used=wanted)
         parts = self._take(rule, credit, wanted)
+        paid = sum(part.units for part in parts if part.unit is UnitType.MONEY)
+        self.subscriber = with_use(self.subscriber, rule, paid, self.at_ms)
         got = sum(part.units for part in parts)
         if got < wanted and not (got and rule.is_partial_allowed):
             raise _Refused(Verdict.CREDIT_LIMIT_REACHED, f"not enough credit for {wanted} {rule.unit.value}", index)
@@ -491,4 +494,5 @@ class _Event:
             reason=request.rated_as,
             fingerprint=request.fingerprint,
         )
-        return Decision(outcome, after, entry=entry, kept=tuple(self.remembered))
+        changed = () if self.subscriber is self.payer else (self.subscriber,)
+        return Decision(outcome, after, None, changed, entry, kept=tuple(self.remembered))

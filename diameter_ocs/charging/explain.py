@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions, merged
 from diameter_ocs.charging.day_caps import by_key, capped_group, counted, room_today, until_midnight
+from diameter_ocs.charging.period_tiers import Uses, priced_now
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
@@ -80,7 +81,9 @@ def explain_grant(
     if capped is not None:
         uses = counted(subscriber.day_use, by_key((held,)), (replace(held, granted=0),), offer, at_ms)
         today = room_today(uses, *capped, at_ms)
-    found = _explained(book, held, rule, group, wish, claimants, at_ms, subscriber.time_zone, today)
+    found = _explained(
+        book, held, rule, group, wish, claimants, at_ms, subscriber.time_zone, today, subscriber.period_use
+    )
     if capped is None:
         return found
     return replace(found, outcome=until_midnight(capped[1], held, found.outcome, at_ms)[1])
@@ -96,8 +99,10 @@ def _explained(
     at_ms: int,
     time_zone: str,
     today: int | None,
+    uses: Uses,
 ) -> Explanation:
     timed, switch_ms = rule.timed, 0
+    rule = priced_now(rule, uses, quota.priced_units, at_ms)
     if timed is not None:
         rule, switch_ms = priced_at(rule, timed, timed.zone_for(time_zone), at_ms)
     steps = size_steps(wish, rule.quota, rule.unit, quota, today)

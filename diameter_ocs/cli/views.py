@@ -104,6 +104,9 @@ def subscriber_facts(subscriber: Subscriber) -> Facts:
         "offer": subscriber.offer,
         "time_zone": subscriber.time_zone or None,
         "segment": subscriber.segment or None,
+        "period_use": [
+            {"tariff": use.name, "units": use.units, "until": when(use.until_ms)} for use in subscriber.period_use
+        ],
         "created": instant(subscriber.created_ms),
         "identities": [{"kind": name.kind.value, "value": name.value} for name in subscriber.identities],
         "day_use": [day_use_facts(use) for use in subscriber.day_use],

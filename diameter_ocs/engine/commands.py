@@ -136,12 +136,12 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
     offer = offer_named(terms.catalogue, sold, session.rated_as)
     time_zone = subscriber.time_zone if subscriber is not None else ""
     if isinstance(command, AbortSession):
-        decision = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone)
+        decision = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
     else:
-        decision = expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone)
+        decision = expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
     if subscriber is None or offer is None:
         return decision
-    return with_day_use(decision, session, subscriber, offer, at_ms)
+    return with_day_use(decision, session, next(iter(decision.subscribers), subscriber), offer, at_ms)
 
 
 def lacks_open_sessions(holding: Holding) -> bool:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from diameter_ocs.ledger.day_use import DayUse
 from diameter_ocs.ledger.owned import Owned
+from diameter_ocs.ledger.period_use import PeriodUse
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
@@ -102,3 +103,5 @@ class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     segment: str = ""
     day_use: tuple[DayUse, ...] = ()
     """Of groups with a daily cap, on the last day with use."""
+    period_use: tuple[PeriodUse, ...] = ()
+    """Of tariffs whose tiers are those of a period."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.day_cap import DayCap
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
+from diameter_ocs.rating.period_tiers import Counter
 from diameter_ocs.rating.products import Allowance, Product
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.rating.selection import NOWHERE, Geography, RateSheet, Selection
@@ -115,12 +116,13 @@ class Chooser(Struct, frozen=True):
     """Whose values hold in place of a group's own.
 
     variants: one for each case of `selection`; the first case that holds wins. sheet: prices by the number that is
-    called. See rating/choice.py.
+    called. counter: by what the tiers of the rate are counted; None: by the session. See rating/choice.py.
     """
 
     selection: Selection | None = None
     variants: tuple[GroupRule, ...] = ()
     sheet: RateSheet | None = None
+    counter: Counter | None = None
 
 
 class Offer(Struct, frozen=True):

@@ -37,7 +37,7 @@ from diameter_ocs.rating.prices_file import PriceFile, timed_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.selection import Geography, RateSheet, Selection
 from diameter_ocs.rating.sheet_file import rate_sheet
-from diameter_ocs.rating.tariffs_file import PricesFile, TariffFile, TierFile, rate_of, unit_of
+from diameter_ocs.rating.tariffs_file import PricesFile, TariffFile, TierFile, counter_of, rate_of, unit_of
 from diameter_ocs.rating.time_bands import TimeBand
 from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.rating.when_file import Known, WhenFile, arming, case_of, triggers_of
@@ -367,6 +367,7 @@ class _Compiler:
             timed = self._timed(said, terms, unit, zone_of)
         if timed is not None:
             rate = timed.dearest
+        counter = counter_of(said, group.tariff or group.name or key, terms, self.zone, self._problem)
         return GroupRule(
             group.name or key,
             unit,
@@ -377,7 +378,7 @@ class _Compiler:
             timed,
             group.partial_events,
             group.refund_without_reference,
-            Chooser(sheet=sheet) if sheet is not None else None,
+            Chooser(sheet=sheet, counter=counter) if sheet is not None or counter is not None else None,
         )
 
     def _with_variants(
@@ -407,10 +408,10 @@ class _Compiler:
             cases.append(case)
             variants.append(rule)
         triggers = triggers_of(cases) if group.service == DATA else ()
-        sheet = own.chooser.sheet if own.chooser is not None else None
+        chooser = own.chooser or Chooser()
         armed = tuple(arming(each, triggers) for each in variants)
-        chooser = Chooser(Selection(tuple(cases), self.geography), armed, sheet)
-        return replace(arming(own, triggers), chooser=chooser)
+        chosen_by = replace(chooser, selection=Selection(tuple(cases), self.geography), variants=armed)
+        return replace(arming(own, triggers), chooser=chosen_by)
 
     def _sheet(self, key: str, tariff: TariffFile, unit: UnitType) -> RateSheet:
         """The prices of a tariff by number, read once."""
@@ -443,6 +444,7 @@ class _Compiler:
                 self._problem(f"tariffs.{name}", "is no tariff without price, prices or tiers")
             elif name not in named:
                 unit = unit_of(tariff)
+                counter_of(f"tariffs.{name}", name, tariff, self.zone, self._problem)
                 if tariff.csv is not None:
                     self._sheet(f"tariffs.{name}", tariff, unit)
                 if tariff.csv is not None and tariff.price is None:

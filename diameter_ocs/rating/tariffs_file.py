@@ -2,11 +2,14 @@
 
 from itertools import pairwise
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from diameter_ocs.rating.file_values import Money, Quantity, Table
 from diameter_ocs.rating.mistakes import Tell
+from diameter_ocs.rating.period_tiers import Counter
+from diameter_ocs.rating.periods import parse_period
 from diameter_ocs.rating.prices_file import PriceFile
 from diameter_ocs.rating.quota_file import Parse
 from diameter_ocs.rating.rate import CallTerms, Rate, cheaper_beyond
@@ -40,6 +43,7 @@ class PricesFile(Table):
     round_to: Annotated[Money, Field(gt=0)] | None = None
     tiers: Annotated[list[TierFile], Field(min_length=1)] | None = None
     whole: bool | None = None
+    tiers_per: str | None = None
 
     @property
     def has_price(self) -> bool:
@@ -64,7 +68,7 @@ class TariffFile(PricesFile):
 
 
 STEPS = ("connect_fee", "first_step", "next_step", "minimum_charge")
-SPECIAL = ("maximum_charge", "free_below", "rounding", "round_to", "tiers")
+SPECIAL = ("maximum_charge", "free_below", "rounding", "round_to", "tiers", "tiers_per")
 
 
 def rate_of(key: str, file: PricesFile, unit: UnitType, quantity: Parse, tell: Tell) -> Rate | None:
@@ -100,6 +104,17 @@ def rate_of(key: str, file: PricesFile, unit: UnitType, quantity: Parse, tell: T
     return rate
 
 
+def counter_of(key: str, name: str, file: PricesFile, zone: ZoneInfo, tell: Tell) -> Counter | None:
+    """By what tiers are counted when that is not the session."""
+    if file.tiers_per is None:
+        return None
+    try:
+        return Counter(name, parse_period(file.tiers_per), zone)
+    except ValueError as error:
+        tell(f"{key}.tiers_per", str(error))
+        return None
+
+
 def unit_of(file: PricesFile) -> UnitType:
     """The unit that `per` can be a number of, for a tariff that no group names."""
     for unit in (UnitType.OCTETS, UnitType.SECONDS):
@@ -112,8 +127,11 @@ def unit_of(file: PricesFile) -> UnitType:
 
 
 def _special_terms(key: str, file: PricesFile, unit: UnitType, quantity: Parse, tell: Tell) -> SpecialTerms | None:
-    if file.whole is not None and file.tiers is None:
-        tell(f"{key}.whole", "is said of tiers, and there are none")
+    for name in ("whole", "tiers_per"):
+        if getattr(file, name) is not None and file.tiers is None:
+            tell(f"{key}.{name}", "is said of tiers, and there are none")
+    if file.whole and file.tiers_per is not None:
+        tell(f"{key}.whole", "is for tiers of a session: the price of what is paid already would change")
     free_below = 0 if file.free_below is None else quantity(f"{key}.free_below", file.free_below, unit)
     terms = SpecialTerms(
         free_below,
