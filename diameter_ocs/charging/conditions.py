@@ -2,7 +2,8 @@
 
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, Encoder
 
 MERGES_REMEMBERED = 4096
 
@@ -37,6 +38,8 @@ class Conditions(Struct, frozen=True, omit_defaults=True, gc=False, cache_hash=T
 
 
 UNKNOWN = Conditions()
+_encode = Encoder().encode
+_decode = Decoder(Conditions).decode
 
 
 @lru_cache(MERGES_REMEMBERED)
@@ -49,6 +52,16 @@ def merged(known: Conditions, told: Conditions) -> Conditions:
     if not new:
         return known
     return Conditions(**{**dict(_values(known)), **new})
+
+
+def as_kept(conditions: Conditions) -> Raw | None:
+    """As the journal keeps them; None: nothing is known."""
+    return None if conditions is UNKNOWN or conditions == UNKNOWN else Raw(_encode(conditions))
+
+
+def read_conditions(raw: Raw) -> Conditions:
+    """What the journal kept."""
+    return _decode(raw)
 
 
 def changes(before: Conditions, after: Conditions) -> str:

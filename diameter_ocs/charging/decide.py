@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from diameter_ocs.charging.basis import plan
 from diameter_ocs.charging.commands import AbortSession
-from diameter_ocs.charging.conditions import Conditions, changes, merged
+from diameter_ocs.charging.conditions import Conditions, as_kept, changes, merged
 from diameter_ocs.charging.day_caps import by_key, capped_group, counted, room_today, until_midnight
 from diameter_ocs.charging.decision import Decision, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.extras import CreditExtras
@@ -777,7 +778,7 @@ class _Step:
     def _count_claimants(self) -> int:
         """Who may ask from this account next: its other sessions, and groups of this one that hold or want quota."""
         keys = {(asked.rating_group, asked.service_identifiers) for asked in self.request.credits if asked.requested}
-        keys.update(key for key, quota in self.quotas.items() if quota.granted)
+        keys.update([key for key, quota in self.quotas.items() if quota.granted])
         others = self.account.open_sessions - (self.session is not None)
         return max(1, min(others + len(keys), MAX_CLAIMANTS))
 
@@ -845,6 +846,8 @@ class _Step:
             outcome = replace(outcome, notices=told)
         raw = encode_outcome(outcome)
         answer = Answer(request.request_number, request.request_type, request.fingerprint, raw)
+        before = self.session
+        rated_as = request.rated_as if before is None else before.rated_as
         entry = Entry(
             after.account_id,
             after.last_seq,
@@ -857,6 +860,8 @@ class _Step:
             raw,
             changes(session.conditions, self.conditions) if self.conditions is not session.conditions else "",
             request.fingerprint,
+            plan(self.terms.catalogue.version, self.subscriber.offer, rated_as),
+            as_kept(self.conditions) if before is None or self.conditions is not session.conditions else None,
         )
         is_closed = bool(close_reason) or session.status is SessionStatus.CLOSED
         supervised = self.terms.rules.closed_retention_seconds if is_closed else self._supervision(session, outcome)
@@ -896,7 +901,7 @@ class _Step:
         running = [key for key, quota in self.quotas.items() if quota.granted or quota.memory.restricted_until_ms > now]
         if not running:
             return rules.supervision_seconds
-        longest = max((answer.validity_seconds or 0 for answer in outcome.credits), default=0)
+        longest = max([answer.validity_seconds or 0 for answer in outcome.credits], default=0)
         supervised = longest * rules.validity_factor + rules.grace_seconds if longest else 0
         if len(running) <= len(outcome.credits):
             answered = {(answer.rating_group, answer.service_identifiers) for answer in outcome.credits}

@@ -13,11 +13,19 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
-from diameter_ocs.charging.conditions import UNKNOWN, Conditions
+from diameter_ocs.charging.basis import basis, plan
+from diameter_ocs.charging.conditions import UNKNOWN, Conditions, as_kept
 from diameter_ocs.charging.decide import UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.period_tiers import priced_now, with_use
-from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, amount_of, is_unit_supported, money_rule
+from diameter_ocs.charging.quota import (
+    REFUSED_TREATMENTS,
+    affordable,
+    amount_of,
+    conversion,
+    is_unit_supported,
+    money_rule,
+)
 from diameter_ocs.charging.request import CreditOutcome, EventResult, Outcome, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
@@ -309,7 +317,7 @@ class _Event:
             self.references.append(b"")
             return CreditOutcome(*key, Verdict.NOT_CHARGED)
         if rule.treatment is Treatment.FREE:
-            self.book.free(wanted, credit.rating_group)
+            self.book.free(wanted, credit.rating_group, basis=basis(rule.name, rule.unit))
             self.references.append(b"")
             return CreditOutcome(*key, granted=wanted, unit=rule.unit, used=wanted)
         parts = self._take(rule, credit, wanted)
@@ -326,17 +334,26 @@ class _Event:
         """Debit up to `wanted` units in spend order, priced as one whole."""
         parts, priced, converted = [], 0, 0
         for bucket, units in affordable(self.book, rule, self._group(credit), 0, wanted, self.at_ms):
-            amount = units
             if bucket.unit is UnitType.MONEY:
                 assert rule.rate is not None
-                amount = price_of_report(rule.rate, priced, units)
+                before, why = priced, basis(rule.name, rule.unit, rule.rate, UnitType.MONEY, self._band(rule))
+                amount = price_of_report(rule.rate, before, units)
                 priced += units
             elif bucket.unit is not rule.unit:
-                amount = amount_of(bucket, rule, units, 0, converted)
+                assert bucket.terms is not None
+                before, why = converted, basis(rule.name, rule.unit, conversion(bucket.terms), bucket.unit)
+                amount = amount_of(bucket, rule, units, 0, before)
                 converted += units
-            self.book.debit(bucket.bucket_id, amount, credit.rating_group, units)
+            else:
+                amount, before, why = units, 0, basis(rule.name, rule.unit)
+            self.book.debit(bucket.bucket_id, amount, credit.rating_group, units, "", why, before)
             parts.append(Part(bucket.bucket_id, bucket.unit, amount, units))
         return tuple(parts)
+
+    def _band(self, rule: GroupRule) -> str:
+        """The band of time that makes the price now."""
+        timed = rule.timed
+        return timed.band_at(self.at_ms, timed.zone_for(self.subscriber.time_zone)) if timed is not None else ""
 
     def _group(self, credit: ServiceCredit) -> int:
         """The group that buckets are matched against."""
@@ -493,6 +510,8 @@ class _Event:
             raw,
             reason=request.rated_as,
             fingerprint=request.fingerprint,
+            plan=plan(self.catalogue.version, self.subscriber.offer, request.rated_as),
+            conditions=as_kept(request.conditions),
         )
         changed = () if self.subscriber is self.payer else (self.subscriber,)
         return Decision(outcome, after, None, changed, entry, kept=tuple(self.remembered))

@@ -8,6 +8,7 @@ from functools import cache
 
 from msgspec.structs import replace
 
+from diameter_ocs.charging.basis import basis
 from diameter_ocs.charging.final_units import without_credit
 from diameter_ocs.charging.request import CreditOutcome, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.session import NOTHING_SPECIAL, Quota, Reservation
@@ -143,8 +144,8 @@ def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at
     book = spending.book
     held = [(each.bucket_id, each.units) for each in quota.reservations if book.has(each.bucket_id)]
     until = 0
-    for rate, units in parts:
-        spending.rule = replace(spending.rule, rate=rate)
+    for rate, units, band in parts:
+        spending.rule, spending.band = replace(spending.rule, rate=rate), band
         until += units
         while held and spending.left(until) > 0:
             bucket_id, most = held.pop(0)
@@ -158,11 +159,22 @@ def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at
 class _Spending:
     """Debits of one report, with the running total on which money is priced."""
 
-    __slots__ = ("book", "charged_micros", "converted_units", "done", "group", "priced_units", "rating_group", "rule")
+    __slots__ = (
+        "band",
+        "book",
+        "charged_micros",
+        "converted_units",
+        "done",
+        "group",
+        "priced_units",
+        "rating_group",
+        "rule",
+    )
 
     def __init__(self, book: Book, quota: Quota, rule: GroupRule, group: int) -> None:
         self.book = book
         self.rule = rule
+        self.band = ""
         self.group = group
         self.rating_group = quota.rating_group
         self.priced_units = quota.priced_units
@@ -175,22 +187,27 @@ class _Spending:
 
     def draw_free(self, units: int, mark: str) -> None:
         if units:
-            self.book.free(units, self.rating_group, mark)
+            self.book.free(units, self.rating_group, mark, basis(self.rule.name, self.rule.unit))
         self.done += units
 
     def draw(self, bucket: Bucket, units: int, mark: str) -> None:
         if units <= 0:
             return
-        amount = units
+        rule = self.rule
         if bucket.unit is UnitType.MONEY:
-            assert self.rule.rate is not None
-            amount = price_of_report(self.rule.rate, self.priced_units, units)
+            assert rule.rate is not None
+            before, why = self.priced_units, basis(rule.name, rule.unit, rule.rate, UnitType.MONEY, self.band)
+            amount = price_of_report(rule.rate, before, units)
             self.priced_units += units
             self.charged_micros += amount
-        elif bucket.unit is not self.rule.unit:
-            amount = amount_of(bucket, self.rule, units, 0, self.converted_units)
+        elif bucket.unit is not rule.unit:
+            assert bucket.terms is not None
+            before, why = self.converted_units, basis(rule.name, rule.unit, conversion(bucket.terms), bucket.unit)
+            amount = amount_of(bucket, rule, units, 0, before)
             self.converted_units += units
-        self.book.debit(bucket.bucket_id, amount, self.rating_group, units, mark)
+        else:
+            amount, before, why = units, 0, basis(rule.name, rule.unit)
+        self.book.debit(bucket.bucket_id, amount, self.rating_group, units, mark, why, before)
         self.done += units
 
     def overuse(self, used: int, at_ms: int, mark: str) -> None:
@@ -207,7 +224,7 @@ class _Spending:
     def _below_zero(self, units: int, mark: str) -> None:
         bucket = self.book.last_resort(self.rule.unit, self.group, self.rule.rate is not None)
         if bucket is None:
-            self.book.unrated(units, self.rating_group, mark)
+            self.book.unrated(units, self.rating_group, mark, basis(self.rule.name, self.rule.unit))
             self.done += units
         else:
             self.draw(bucket, units, mark)

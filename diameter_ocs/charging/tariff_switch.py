@@ -20,8 +20,9 @@ from diameter_ocs.rating.rate import Rate
 from diameter_ocs.rating.timed_rates import TimedRates, price_order
 from diameter_ocs.values.units import UnitType
 
-Part = tuple[Rate, int]
-"""Units of a report and what they cost."""
+Part = tuple[Rate, int, str]
+"""Units of a report, what they cost, and in which band of time."""
+Side = tuple[Rate, str]
 
 
 def priced_at(
@@ -73,38 +74,43 @@ def parts_of(
     """What was reported at which price, in the order of time."""
     before, after, unsaid = _sides(timed, zone, quota, at_ms)
     units = {before: 0, after: 0, unsaid: 0}
-    prices: dict[int | None, Rate] = {TariffChangeUsage.BEFORE: before, TariffChangeUsage.AFTER: after}
+    prices: dict[int | None, Side] = {TariffChangeUsage.BEFORE: before, TariffChangeUsage.AFTER: after}
     order = {before: 0, unsaid: 1, after: 2}
     for used in credit.used:
-        rate = prices.get(used.side, unsaid)
-        units[rate] += units_of(used, unit) or 0
-    return [(rate, units[rate]) for rate in sorted(units, key=lambda rate: order[rate]) if units[rate]]
+        units[prices.get(used.side, unsaid)] += units_of(used, unit) or 0
+    return [(side[0], units[side], side[1]) for side in sorted(units, key=lambda side: order[side]) if units[side]]
 
 
 def unsplit(timed: TimedRates, zone: ZoneInfo, quota: Quota, units: int, at_ms: int) -> list[Part]:
     """Units of which nobody says on which side they were used."""
-    return [(_sides(timed, zone, quota, at_ms)[2], units)]
+    rate, band = _sides(timed, zone, quota, at_ms)[2]
+    return [(rate, units, band)]
 
 
 def without_first(parts: Sequence[Part], units: int) -> list[Part]:
     """The parts less units that were charged before."""
     kept = []
-    for rate, count in parts:
+    for rate, count, band in parts:
         gone = min(units, count)
         units -= gone
         if count > gone:
-            kept.append((rate, count - gone))
+            kept.append((rate, count - gone, band))
     return kept
 
 
-def _sides(timed: TimedRates, zone: ZoneInfo, quota: Quota, at_ms: int) -> tuple[Rate, Rate, Rate]:
-    """Price before the change, after it, and of what could be either."""
+def _sides(timed: TimedRates, zone: ZoneInfo, quota: Quota, at_ms: int) -> tuple[Side, Side, Side]:
+    """Price before the change, after it, and of what could be either; each with its band of time."""
     was_out = quota.granted or quota.memory.is_given_up
-    before = timed.rate_at(quota.memory.since_ms if was_out else at_ms, zone)
+    before = _side(timed, zone, quota.memory.since_ms if was_out else at_ms)
     if not (was_out and quota.memory.switch_ms):
         return before, before, before
-    after = timed.rate_at(quota.memory.switch_ms, zone)
-    return before, after, min(before, after, key=price_order) if at_ms >= quota.memory.switch_ms else before
+    after = _side(timed, zone, quota.memory.switch_ms)
+    cheaper = min(before, after, key=lambda side: price_order(side[0]))
+    return before, after, cheaper if at_ms >= quota.memory.switch_ms else before
+
+
+def _side(timed: TimedRates, zone: ZoneInfo, at_ms: int) -> Side:
+    return timed.rate_at(at_ms, zone), timed.band_at(at_ms, zone)
 
 
 def _seconds(span_ms: int) -> int:

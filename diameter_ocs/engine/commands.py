@@ -3,7 +3,9 @@
 from collections.abc import Collection
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from diameter_ocs.charging.basis import plan
 from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
 from diameter_ocs.charging.day_caps import with_day_use
 from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_named
@@ -136,12 +138,16 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
     offer = offer_named(terms.catalogue, sold, session.rated_as)
     time_zone = subscriber.time_zone if subscriber is not None else ""
     if isinstance(command, AbortSession):
-        decision = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
+        closed = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
     else:
-        decision = expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
+        closed = expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
+    if closed.entry is not None:
+        closed = replace(
+            closed, entry=replace(closed.entry, plan=plan(terms.catalogue.version, sold, session.rated_as))
+        )
     if subscriber is None or offer is None:
-        return decision
-    return with_day_use(decision, session, next(iter(decision.subscribers), subscriber), offer, at_ms)
+        return closed
+    return with_day_use(closed, session, next(iter(closed.subscribers), subscriber), offer, at_ms)
 
 
 def lacks_open_sessions(holding: Holding) -> bool:

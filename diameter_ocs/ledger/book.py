@@ -4,10 +4,11 @@ Spend order: unit buckets before money, then priority, then earlier expiry, then
 their buckets in this order, so choosing what pays is one walk.
 """
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from diameter_ocs.ledger.account import Account, Bucket
-from diameter_ocs.ledger.journal import Action, Posting
+from diameter_ocs.ledger.journal import NO_BASIS, Action, Posting
 from diameter_ocs.ledger.terms import NOBODY, BucketTerms, Limit, Use
 from diameter_ocs.values.units import UnitType
 
@@ -62,7 +63,7 @@ class Book:
         for bucket in tuple(self._buckets.values()):
             if bucket.valid_until_ms is not None and at_ms >= bucket.valid_until_ms and not bucket.reserved:
                 if bucket.remaining:
-                    self.postings.append(Posting(Action.EXPIRE, bucket.bucket_id, bucket.remaining))
+                    self.postings.append(Posting(Action.EXPIRE, bucket.bucket_id, bucket.remaining, left=0))
                 del self._buckets[bucket.bucket_id]
 
     def add(self, bucket: Bucket) -> None:
@@ -77,7 +78,10 @@ class Book:
         else:
             self._move(old, bucket.remaining, 0)
         if bucket.remaining:
-            self.postings.append(Posting(Action.CREDIT, bucket.bucket_id, bucket.remaining, unit=bucket.unit))
+            left = bucket.remaining + (old.remaining if old is not None else 0)
+            self.postings.append(
+                Posting(Action.CREDIT, bucket.bucket_id, bucket.remaining, unit=bucket.unit, left=left)
+            )
 
     def bind(self, bucket_id: str, terms: BucketTerms | None) -> None:
         """Give a bucket other terms."""
@@ -104,15 +108,27 @@ class Book:
                     self._count(bucket.unit, 0, -amount)
             self.postings.append(Posting(Action.RELEASE, bucket_id, amount, rating_group, units))
 
-    def debit(self, bucket_id: str, amount: int, rating_group: int | None, units: int, mark: str = "") -> None:
-        """Spend. The service is gone, so the bucket may end below zero."""
+    def debit(
+        self,
+        bucket_id: str,
+        amount: int,
+        rating_group: int | None,
+        units: int,
+        mark: str = "",
+        basis: Raw = NO_BASIS,
+        before: int = 0,
+    ) -> None:
+        """Spend. The service is gone, so the bucket may end below zero. basis, before: see Posting."""
         assert amount >= 0
         if amount or units:
             bucket = self._buckets[bucket_id]
             self._move(bucket, -amount, 0)
             if self._limits is not None:
                 self._count(bucket.unit, amount, 0)
-            self.postings.append(Posting(Action.DEBIT, bucket_id, amount, rating_group, units, mark))
+            left = bucket.remaining - amount
+            self.postings.append(
+                Posting(Action.DEBIT, bucket_id, amount, rating_group, units, mark, None, left, basis, before)
+            )
 
     def pay(self, price: int, at_ms: int) -> bool:
         """Take the price of something from money, in spend order; nothing at all when there is too little.
@@ -131,16 +147,19 @@ class Book:
         for bucket, part in parts:
             if part:
                 self._move(bucket, -part, 0)
-                self.postings.append(Posting(Action.DEBIT, bucket.bucket_id, part, mark=PRICE))
+                self.postings.append(
+                    Posting(Action.DEBIT, bucket.bucket_id, part, mark=PRICE, left=bucket.remaining - part)
+                )
         return True
 
     def carry(self, bucket_id: str, most: int | None) -> int:
         """Write off what is left of a bucket and promised to nobody; how much of it may go on, up to `most`."""
         bucket = self._buckets.get(bucket_id)
         left = 0 if bucket is None else max(bucket.available, 0)
-        if left:
-            self._move(self._buckets[bucket_id], -left, 0)
-            self.postings.append(Posting(Action.EXPIRE, bucket_id, left, mark=CARRIED if most != 0 else ""))
+        if bucket is not None and left:
+            self._move(bucket, -left, 0)
+            mark = CARRIED if most != 0 else ""
+            self.postings.append(Posting(Action.EXPIRE, bucket_id, left, mark=mark, left=bucket.remaining - left))
         return left if most is None else min(left, most)
 
     def end(self, bucket_id: str, at_ms: int) -> None:
@@ -155,13 +174,13 @@ class Book:
         assert self._limits is not None
         self._limits[limit.name] = limit
 
-    def free(self, units: int, rating_group: int | None, mark: str = "") -> None:
+    def free(self, units: int, rating_group: int | None, mark: str = "", basis: Raw = NO_BASIS) -> None:
         """Record usage that costs nothing."""
-        self.postings.append(Posting(Action.FREE, "", 0, rating_group, units, mark))
+        self.postings.append(Posting(Action.FREE, "", 0, rating_group, units, mark, basis=basis))
 
-    def unrated(self, units: int, rating_group: int | None, mark: str = "") -> None:
+    def unrated(self, units: int, rating_group: int | None, mark: str = "", basis: Raw = NO_BASIS) -> None:
         """Keep usage that no tariff could price."""
-        self.postings.append(Posting(Action.UNRATED, "", 0, rating_group, units, mark))
+        self.postings.append(Posting(Action.UNRATED, "", 0, rating_group, units, mark, basis=basis))
 
     def last_resort(self, unit: UnitType, rating_group: int, with_money: bool) -> Bucket | None:
         """Where over-use goes when nothing is left: money if it pays for this group, else the last unit bucket."""

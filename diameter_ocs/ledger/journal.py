@@ -34,6 +34,9 @@ class Action(Enum):
     __hash__ = object.__hash__  # members are singletons; the hash of Enum is a slow function
 
 
+NO_BASIS = Raw(b"null")
+
+
 class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One movement.
 
@@ -42,6 +45,9 @@ class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False
     there, 'late' when the usage came after the session had been closed, 'implausible' or 'other unit'
     where the reason for unrated usage is the report itself. unit: of the bucket, said
     where money or units come in, so that an audit still knows it when the bucket is gone.
+    left: what remained in the bucket after it (before it, `amount` more or less); None: nothing of it moved, or
+    the entry is of a time when this was not kept. basis: by which rule at which price, as JSON (see
+    charging/basis.py). before: units that the session had paid for at prices when this one began.
     """
 
     action: Action
@@ -51,6 +57,9 @@ class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False
     units: int = 0
     mark: str = ""
     unit: UnitType | None = None
+    left: int | None = None
+    basis: Raw = NO_BASIS
+    before: int = 0
 
 
 class Entry(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -59,6 +68,9 @@ class Entry(Struct, frozen=True, omit_defaults=True, gc=False):
     kind: 'ccr_initial', 'ccr_update', 'ccr_termination', 'session_expired', 'account_created',
     'credit', ... outcome: the committed answer as JSON, so that a repeat gets the same one.
     reason: who or what caused it, in words. fingerprint: of the request's credits, see Answer.
+    plan: version, offer and service by which usage was rated, as JSON (see charging/basis.py); empty: none was, or
+    the entry is of a time when this was not kept. conditions: of use from here on, as JSON (see
+    charging/conditions.py), in the first entry of a session and where they change.
     """
 
     account_id: str
@@ -72,3 +84,5 @@ class Entry(Struct, frozen=True, omit_defaults=True, gc=False):
     outcome: Raw | None = None
     reason: str = ""
     fingerprint: int = 0
+    plan: str = ""
+    conditions: Raw | None = None

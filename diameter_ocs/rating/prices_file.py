@@ -36,13 +36,15 @@ class PriceFile(Table):
             raise ValueError("a price has a band, or from and until: the times of a band stand in [bands.NAME]")
         return self
 
-    def time_band(self, place: int, bands: Mapping[str, TimeBand]) -> TimeBand:
+    def time_band(self, bands: Mapping[str, TimeBand]) -> TimeBand:
         """When it holds."""
         if self.band is not None:
             return bands[self.band]
         assert self.begins is not None
         assert self.ends is not None
-        return TimeBand(f"prices.{place}", begins=self.begins, ends=over_midnight(self.begins, self.ends))
+        return TimeBand(
+            f"{_text(self.begins)}-{_text(self.ends)}", begins=self.begins, ends=over_midnight(self.begins, self.ends)
+        )
 
 
 def timed_rates(
@@ -73,7 +75,7 @@ def timed_rates(
             note(place, f"from {_text(each.begins)} until {_text(each.begins)} is no time at all")
     if told:
         return None
-    bands = tuple(each.time_band(place, named) for place, each in enumerate(prices))
+    bands = tuple(each.time_band(named) for each in prices)
     twice = _overlap([band for band, each in zip(bands, prices, strict=True) if each.band is None])
     if twice is not None:
         note(None, f"{_text(twice)} has two prices: times of every day must not overlap; a band may come before them")

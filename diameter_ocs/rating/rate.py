@@ -6,7 +6,7 @@ from diameter_ocs.rating.special_terms import SpecialTerms
 from diameter_ocs.values.money import divide_up
 
 
-class CallTerms(Struct, frozen=True, gc=False):
+class CallTerms(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a call costs beyond its price per step (such as 60/1: the first minute whole, then by the second).
 
     connect_micros: once, with the first unit. first_units, next_units: units are counted as one first
@@ -33,7 +33,7 @@ class CallTerms(Struct, frozen=True, gc=False):
         return self.first_units + (billed - self.first_units) // self.next_units * self.next_units
 
 
-class Rate(Struct, frozen=True, gc=False):
+class Rate(Struct, frozen=True, omit_defaults=True, gc=False, cache_hash=True):
     """A price per step: 20,000 micro-units per 1,000,000 octets is 0.02 per MB.
 
     call None: units are counted in steps of `step_units`. With call terms they are counted as those say,

@@ -14,7 +14,7 @@ class Tier(Struct, frozen=True, gc=False):
     step_micros: int
 
 
-class SpecialTerms(Struct, frozen=True, gc=False):
+class SpecialTerms(Struct, frozen=True, omit_defaults=True, gc=False):
     """All on the running total of a session, each off at its default.
 
     free_below_units: fewer units than this cost nothing at all. maximum_micros: what it costs at most.

@@ -43,6 +43,11 @@ class TimedRates(Struct, frozen=True, cache_hash=True):
         rate: Rate = schedule.value_at(self, zone, at_ms)
         return rate
 
+    def band_at(self, at_ms: int, zone: ZoneInfo) -> str:
+        """Name of the band that makes the price at an instant, such as '08:00-15:00'; '': none holds."""
+        band = next((band for band in self.bands if band.holds(at_ms, zone)), None)
+        return "" if band is None else band.name
+
     def next_switch(self, at_ms: int, zone: ZoneInfo, until_ms: int | None = None) -> int | None:
         """The first instant after `at_ms` from which another price holds; None: not before `until_ms`, or never."""
         if until_ms is None and len(set(self.rates)) == 1:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from diameter_ocs.charging.basis import plan
 from diameter_ocs.charging.decision import Decision, refuse
 from diameter_ocs.charging.outbox import requests_after_credit
 from diameter_ocs.charging.request import Outcome
@@ -64,7 +65,7 @@ def buy(
     made = _bring(book, new, product, catalogue, zone, {})
     if new.next_ms:
         book.owned = (*book.owned, new)
-    return _done(book, account, "product_bought", new, command.reason, at_ms, made, sessions)
+    return _done(book, account, "product_bought", new, command.reason, at_ms, made, sessions, catalogue)
 
 
 def cancel(command: CancelProduct, account: Account, at_ms: int) -> Decision:
@@ -135,7 +136,7 @@ def renew(
     book.expire(due_ms)
     made = _bring(book, new, product, catalogue, zone, carried)
     book.owned = _without(book.owned, owned, *([new] if new.next_ms else []))
-    return _done(book, account, "product_renewed", new, f"period {new.period}", at_ms, made, sessions)
+    return _done(book, account, "product_renewed", new, f"period {new.period}", at_ms, made, sessions, catalogue)
 
 
 def _unpaid(book: Book, account: Account, owned: Owned, product: Product, at_ms: int) -> Decision:
@@ -221,11 +222,19 @@ def _done(
     at_ms: int,
     made: Collection[Bucket] = (),
     sessions: Iterable[Session] = (),
+    catalogue: Catalogue | None = None,
 ) -> Decision:
     after = book.account()
     told = f"{owned.owned_id}: {reason}" if reason else owned.owned_id
     entry = Entry(
-        account.account_id, after.last_seq, at_ms, kind, tuple(book.postings), owned.subscriber_id, reason=told
+        account.account_id,
+        after.last_seq,
+        at_ms,
+        kind,
+        tuple(book.postings),
+        owned.subscriber_id,
+        reason=told,
+        plan="" if catalogue is None else plan(catalogue.version, owned.product, SERVICE),
     )
     data = {"account_id": account.account_id, "seq": after.last_seq, "owned_id": owned.owned_id}
     decision = Decision(Outcome(data=data), after, entry=entry)

@@ -23,8 +23,9 @@ result_code, is_pending"""
 
 T = TypeVar("T")
 
-EntryRow = tuple[str, int, int, str, str, str, int | None, int, str, str | None, str]
-"""account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint, postings, outcome, reason"""
+EntryRow = tuple[str, int, int, str, str, str, int | None, int, str, str | None, str, str, str | None]
+"""account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint, postings, outcome, reason,
+plan, conditions"""
 
 REQUEST_TYPE_OF_KIND = {kind: request_type for request_type, kind in ENTRY_KIND.items()}
 
@@ -64,11 +65,14 @@ def entry_row(entry: Entry) -> EntryRow:
         encode_state(entry.postings),
         None if entry.outcome is None else str(entry.outcome, "utf-8"),
         entry.reason,
+        entry.plan,
+        None if entry.conditions is None else str(entry.conditions, "utf-8"),
     )
 
 
 def entry_of(row: EntryRow) -> Entry:
-    account_id, seq, at_ms, kind, subscriber_id, session_id, number, fingerprint, postings, outcome, reason = row
+    account_id, seq, at_ms, kind, subscriber_id, session_id, number, fingerprint, postings, outcome, reason = row[:11]
+    plan, conditions = row[11:]
     return Entry(
         account_id,
         seq,
@@ -81,6 +85,8 @@ def entry_of(row: EntryRow) -> Entry:
         None if outcome is None else Raw(outcome),
         reason,
         fingerprint,
+        plan,
+        None if conditions is None else Raw(conditions),
     )
 
 

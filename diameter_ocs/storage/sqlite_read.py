@@ -28,7 +28,8 @@ BETWEEN_RECORDS = "\x1e"
 """Cannot occur in JSON text, where control characters are escaped."""
 
 ENTRY_COLUMNS = (
-    "account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint, postings, outcome, reason"
+    "account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint, postings, outcome, reason,"
+    " plan, conditions"
 )
 
 REQUEST_COLUMNS = (

@@ -63,8 +63,8 @@ CREATE_IDENTITY = Statement(
 )
 CREATE_ENTRY = Statement(
     "INSERT INTO entries (account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint,"
-    " postings, outcome, reason) VALUES {rows}",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    " postings, outcome, reason, plan, conditions) VALUES {rows}",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 WRITE_TIMER = Statement(
     "INSERT INTO account_timers (account_id, due_ms) VALUES {rows}"

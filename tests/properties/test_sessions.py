@@ -15,6 +15,7 @@ from diameter_ocs.ledger.book import Book, spend_key
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.values.units import UnitType
 from tests.support.charging import AT_MS, CATALOGUE_TEXT, MB, Line, ask, money, octets, report, request
+from tests.support.reasons import check_reasons
 
 TUNED_OFFER = """
 [quota.tuned]
@@ -110,6 +111,7 @@ def check_books(line: Line) -> None:
     assert audit.discrepancies == ()
     for bucket in line.account.buckets:
         assert bucket.reserved >= 0
+    check_reasons(line.entries)
 
 
 @settings(max_examples=300, deadline=None)

@@ -5,14 +5,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from diameter_ocs.charging.outbox import GatewayRequest, RequestKind
 from diameter_ocs.errors import SchemaTooNew, StoreCorrupt, StoreError
+from diameter_ocs.ledger.journal import Action, Entry, Posting
 from diameter_ocs.storage.migrations import Migration, packaged_migrations, split_statements
 from diameter_ocs.storage.protocol import Wanted
 from diameter_ocs.storage.records import encode_state
 from diameter_ocs.storage.sqlite import SqliteStore
+from diameter_ocs.values.units import UnitType
 from tests.support.stores import account, creation
 
 NEXT = packaged_migrations()[-1].number + 1
@@ -115,3 +118,50 @@ async def test_ends_of_buckets_written_by_an_older_release_are_scheduled(path: P
         assert (await store.load(Wanted(accounts=["acc-1"]))).accounts["acc-1"].account.due_ms == 9_000
     finally:
         await store.close()
+
+
+async def test_entries_of_an_older_release_are_read_without_what_they_do_not_tell(path: Path) -> None:
+    await open_with(path, [each for each in packaged_migrations() if each.number < 7])
+    postings = '[["credit","data",1000,null,0,"","octets"],["debit","data",30,10,30,"overuse"]]'
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "INSERT INTO entries VALUES ('acc-1', 1, 10, 'ccr_update', 'sub', 's', 1, 7, ?, NULL, '')", (postings,)
+        )
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        (entry,) = await store.entries("acc-1")
+    finally:
+        await store.close()
+    assert entry.postings == (
+        Posting(Action.CREDIT, "data", 1000, unit=UnitType.OCTETS),
+        Posting(Action.DEBIT, "data", 30, 10, 30, "overuse"),
+    )
+    assert (entry.plan, entry.conditions) == ("", None)
+    told = rows(path, "SELECT action, amount, version, offer, remaining_after, rule, paid_before FROM postings")
+    assert told == [("credit", 1000, None, None, None, None, 0), ("debit", 30, None, None, None, None, 0)]
+
+
+async def test_the_view_of_postings_tells_rule_price_and_what_was_left(path: Path) -> None:
+    basis = Raw(b'{"rule":"video","unit":"octets","rate":{"step_units":1000000,"step_micros":30000}}')
+    debit = Posting(Action.DEBIT, "money", 60_000, 20, 1_500_000, "", None, 940_000, basis, 4)
+    entry = Entry("acc-1", 1, 10, "ccr_update", (debit,), plan='["2026-1","prepaid","voice/originating"]')
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        await store.commit([replace(creation("acc-1"), entries=(entry,))])
+    finally:
+        await store.close()
+    columns = "version, offer, service, remaining_after, rule, unit, rate, paid_before"
+    assert rows(path, f"SELECT {columns} FROM postings") == [
+        (
+            "2026-1",
+            "prepaid",
+            "voice/originating",
+            940_000,
+            "video",
+            "octets",
+            '{"step_units":1000000,"step_micros":30000}',
+            4,
+        )
+    ]

@@ -90,9 +90,25 @@ def outcome(text: str = "success") -> Raw:
 def request_entry(account_id: str, seq: int, session_id: str, number: int, *, reserve: int = 0) -> Entry:
     """The journal entry of a CCR; the first of a session is its CCR-Initial."""
     postings = (Posting(Action.RESERVE, "data", reserve, 10, reserve),) if reserve else ()
-    kind = "ccr_update" if number else "ccr_initial"
+    if number:
+        basis = Raw(b'{"rule":"internet","unit":"octets"}')
+        postings = (Posting(Action.DEBIT, "data", 5, 10, 5, "", None, 995, basis, 7), *postings)
+    kind, conditions = ("ccr_update", None) if number else ("ccr_initial", Raw(b'{"apn":"internet"}'))
+    plan = '["1","prepaid","data"]'
     return Entry(
-        account_id, seq, 100 + seq, kind, postings, "sub", session_id, number, outcome(), fingerprint=700 + seq
+        account_id,
+        seq,
+        100 + seq,
+        kind,
+        postings,
+        "sub",
+        session_id,
+        number,
+        outcome(),
+        "",
+        700 + seq,
+        plan,
+        conditions,
     )
 
 
