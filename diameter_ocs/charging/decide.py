@@ -20,6 +20,7 @@ from diameter_ocs.charging.gateway_limits import answer_within, final_within, re
 from diameter_ocs.charging.gateway_profile import GENERIC
 from diameter_ocs.charging.grant_extras import with_policy
 from diameter_ocs.charging.notices import notices
+from diameter_ocs.charging.ordinary import ordinary_update
 from diameter_ocs.charging.period_tiers import Uses, priced_now, with_use
 from diameter_ocs.charging.quota import (
     NO_WISH,
@@ -54,6 +55,7 @@ from diameter_ocs.charging.session import (
     SessionStatus,
 )
 from diameter_ocs.charging.sizing import MS_PER_SECOND, size_reason, units_of
+from diameter_ocs.charging.supervision import supervision
 from diameter_ocs.charging.tariff_switch import Part, given_up, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import ASSUMED, IMPLAUSIBLE, LATE, OTHER_UNIT, Book
@@ -126,6 +128,21 @@ def decide_session_request(
 
     `session` is the stored session of that Session-Id, open or closed, or None.
     """
+    ordinary = ordinary_update(request, account, subscriber, session, terms.catalogue, terms.rules, at_ms)
+    if ordinary is not None:
+        return ordinary
+    return decide_in_general(request, account, subscriber, session, terms, at_ms)
+
+
+def decide_in_general(
+    request: SessionRequest,
+    account: Account,
+    subscriber: Subscriber,
+    session: Session | None,
+    terms: Terms,
+    at_ms: int,
+) -> Decision:
+    """The same for every request there is, ordinary ones too; see charging/ordinary.py."""
     if session is not None:
         earlier = _earlier_answer(session, request)
         if earlier is not None:
@@ -864,7 +881,11 @@ class _Step:
             as_kept(self.conditions) if before is None or self.conditions is not session.conditions else None,
         )
         is_closed = bool(close_reason) or session.status is SessionStatus.CLOSED
-        supervised = self.terms.rules.closed_retention_seconds if is_closed else self._supervision(session, outcome)
+        rules = self.terms.rules
+        supervised = rules.closed_retention_seconds
+        if not is_closed:
+            until_now = session.supervised_seconds
+            supervised = supervision(rules, self.quotas.values(), outcome.credits, until_now, self.at_ms)
         kept = _session(
             session,
             quotas=tuple(self.quotas.values()),
@@ -893,21 +914,6 @@ class _Step:
         assert self.offer is not None
         before = by_key(self.session.quotas) if self.session is not None else {}
         return counted(self.subscriber.day_use, before, self.quotas.values(), self.offer, self.at_ms)
-
-    def _supervision(self, session: Session, outcome: Outcome) -> int:
-        """How long the gateway may stay silent: twice the longest Validity-Time out, plus grace (RFC 8506 §13)."""
-        rules = self.terms.rules
-        now = self.at_ms
-        running = [key for key, quota in self.quotas.items() if quota.granted or quota.memory.restricted_until_ms > now]
-        if not running:
-            return rules.supervision_seconds
-        longest = max([answer.validity_seconds or 0 for answer in outcome.credits], default=0)
-        supervised = longest * rules.validity_factor + rules.grace_seconds if longest else 0
-        if len(running) <= len(outcome.credits):
-            answered = {(answer.rating_group, answer.service_identifiers) for answer in outcome.credits}
-            if answered.issuperset(running):
-                return supervised
-        return max(supervised, session.supervised_seconds)
 
 
 def _used_only(answers: tuple[CreditOutcome, ...]) -> tuple[CreditOutcome, ...]:

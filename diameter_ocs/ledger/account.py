@@ -105,3 +105,17 @@ class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     """Of groups with a daily cap, on the last day with use."""
     period_use: tuple[PeriodUse, ...] = ()
     """Of tariffs whose tiers are those of a period."""
+
+
+def next_due_ms(buckets: tuple[Bucket, ...], limits: tuple[Limit, ...], owned: tuple[Owned, ...]) -> int:
+    """When time itself changes an account next; 0: never. A bucket that is promised waits for its session."""
+    due_ms = 0
+    for bucket in buckets:
+        end_ms = bucket.valid_until_ms
+        if end_ms is not None and not bucket.reserved and (end_ms < due_ms or not due_ms):
+            due_ms = end_ms
+    if not limits and not owned:
+        return due_ms
+    times = [limit.until_ms for limit in limits if limit.until_ms]
+    times += [each.next_ms for each in owned if each.next_ms]
+    return min([due_ms, *times] if due_ms else times, default=0)

@@ -7,7 +7,7 @@ their buckets in this order, so choosing what pays is one walk.
 from msgspec import Raw
 from msgspec.structs import replace
 
-from diameter_ocs.ledger.account import Account, Bucket
+from diameter_ocs.ledger.account import Account, Bucket, next_due_ms
 from diameter_ocs.ledger.journal import NO_BASIS, Action, Posting
 from diameter_ocs.ledger.terms import NOBODY, BucketTerms, Limit, Use
 from diameter_ocs.values.units import UnitType
@@ -198,29 +198,18 @@ class Book:
     def account(self, *, opened_sessions: int = 0, entries: int = 1) -> Account:
         """The account after all movements, `entries` journal entries later."""
         old = self._account
-        due_ms = 0
-        for bucket in self._buckets.values():
-            end_ms = bucket.valid_until_ms
-            if end_ms is not None and not bucket.reserved and (end_ms < due_ms or not due_ms):
-                due_ms = end_ms
-        limits = old.limits
-        if self._limits is not None:
-            limits = tuple(self._limits.values())
-            ends = [limit.until_ms for limit in limits if limit.until_ms]
-            due_ms = min([due_ms, *ends] if due_ms else ends, default=0)
-        if self.owned:
-            times = [each.next_ms for each in self.owned if each.next_ms]
-            due_ms = min([due_ms, *times] if due_ms else times, default=0)
+        buckets = tuple(self._buckets.values())
+        limits = old.limits if self._limits is None else tuple(self._limits.values())
         return Account(
             old.account_id,
             old.currency,
             old.status,
-            tuple(self._buckets.values()),
+            buckets,
             old.last_seq + entries,
             old.open_sessions + opened_sessions,
             old.created_ms,
             old.name,
-            due_ms,
+            next_due_ms(buckets, limits, self.owned),
             limits,
             self.owned,
         )
