@@ -86,7 +86,7 @@ ENTRY_KIND = {
 }
 MAX_CLAIMANTS = 64
 """More sessions than this do not make a slice of a low balance any smaller."""
-BLOCKED = "account or subscriber is blocked"
+BLOCKED = "account or subscriber is blocked, or the subscriber has expired"
 TERMINATED = "terminated by the gateway"
 UNCONTROLLED = "the offer has no credit control"
 NEVER_OPENED = "reported by a gateway, never opened here"
@@ -439,7 +439,8 @@ class _Step:
         is_data = rated_as == DATA
         offers = terms.catalogue.offers
         self.offer = offers.get(subscriber.offer) if is_data else offer_of(terms.catalogue, subscriber, rated_as)
-        self.book = Book(account, Use(subscriber.subscriber_id, rated_as))
+        is_frozen = subscriber.life is not None and subscriber.is_in_grace
+        self.book = Book(account, Use(subscriber.subscriber_id, rated_as, is_frozen))
         self.book.expire(at_ms)
         self.quotas: dict[tuple[int | None, tuple[int, ...]], Quota] = {}
         if session is not None:
@@ -804,7 +805,7 @@ class _Step:
     def _is_blocked(self) -> bool:
         if self.rated_as == EMERGENCY:
             return False
-        return self.account.status is not Status.ACTIVE or self.subscriber.status is not Status.ACTIVE
+        return self.account.status is not Status.ACTIVE or not self.subscriber.is_served
 
     def _refusal_of_all(self, answers: tuple[CreditOutcome, ...]) -> Outcome | None:
         """The answer that refuses the whole session, when its groups give reason to."""

@@ -37,6 +37,8 @@ class Decision(Struct, frozen=True, gc=False):
     kept: tuple[Kept, ...] = ()
     requests: tuple[GatewayRequest, ...] = ()
     """What gateways have to be asked because of it."""
+    released: tuple[Identity, ...] = ()
+    """Names that belong to nobody from now on."""
 
 
 _encoder = Encoder()

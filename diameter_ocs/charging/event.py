@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from diameter_ocs.charging.basis import basis, plan
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions, as_kept
-from diameter_ocs.charging.decide import UNCONTROLLED, Terms, offer_of
+from diameter_ocs.charging.decide import BLOCKED, UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.period_tiers import priced_now, with_use
 from diameter_ocs.charging.quota import (
@@ -268,7 +268,7 @@ class _Event:
         self.catalogue = terms.catalogue
         self.offer = offer_of(terms.catalogue, subscriber, request.rated_as)
         self.at_ms = at_ms
-        self.book = Book(account, Use(subscriber.subscriber_id, request.rated_as))
+        self.book = Book(account, Use(subscriber.subscriber_id, request.rated_as, subscriber.is_in_grace))
         self.book.expire(at_ms)
         self.remembered: list[Kept] = []
         self.references: list[bytes] = []
@@ -290,9 +290,9 @@ class _Event:
     # debit ---------------------------------------------------------------------------------------
 
     def _require_service(self) -> None:
-        is_active = self.account.status is Status.ACTIVE and self.subscriber.status is Status.ACTIVE
+        is_active = self.account.status is Status.ACTIVE and self.subscriber.is_served
         if not is_active and self.request.rated_as != EMERGENCY:
-            raise _Refused(Verdict.SERVICE_DENIED, "account or subscriber is blocked")
+            raise _Refused(Verdict.SERVICE_DENIED, BLOCKED)
         if self.offer is None:
             raise _Refused(
                 Verdict.SERVICE_NOT_SOLD,
@@ -331,7 +331,9 @@ class _Event:
         return CreditOutcome(*key, granted=got, unit=rule.unit, used=got)
 
     def _take(self, rule: GroupRule, credit: ServiceCredit, wanted: int) -> tuple[Part, ...]:
-        """Debit up to `wanted` units in spend order, priced as one whole."""
+        """Debit up to `wanted` units in spend order, priced as one whole; nothing in the grace of a life cycle."""
+        if self.book.use.is_frozen:
+            return ()
         parts, priced, converted = [], 0, 0
         for bucket, units in affordable(self.book, rule, self._group(credit), 0, wanted, self.at_ms):
             if bucket.unit is UnitType.MONEY:

@@ -32,6 +32,7 @@ from diameter_ocs.charging.sizing import MS_PER_SECOND, size_reason, units_of, w
 from diameter_ocs.charging.supervision import supervision
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber, next_due_ms
 from diameter_ocs.ledger.journal import Action, Entry, Posting
+from diameter_ocs.ledger.life import Stage
 from diameter_ocs.rating.catalogue import DATA, Catalogue, GroupRule, Offer, Treatment
 from diameter_ocs.rating.rate import price_of_report, units_affordable
 from diameter_ocs.values.units import UnitType
@@ -60,6 +61,7 @@ def ordinary_update(
         or request.gateway is not GENERIC
         or account.status is not Status.ACTIVE
         or subscriber.status is not Status.ACTIVE
+        or (subscriber.life is not None and subscriber.life.stage is not Stage.ACTIVE)
         or account.limits
     ):
         return None
@@ -288,9 +290,10 @@ class _Update:
             old.open_sessions,
             old.created_ms,
             old.name,
-            next_due_ms(buckets, (), old.owned),
+            next_due_ms(buckets, (), old.owned, old.stages_ms),
             (),
             old.owned,
+            old.stages_ms,
         )
         entry = Entry(
             old.account_id,

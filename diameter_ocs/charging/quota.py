@@ -324,6 +324,8 @@ def grant(
     if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         units = wanted if room is None else until_level(levels, room, wanted, policy.minimum_units)
         return _granted(quota, rule, units, (), policy.validity_seconds, is_final=units == room, to_end=units < wanted)
+    if book.use.is_frozen:
+        return without_credit(quota, rule, at_ms)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
     if levels:
         horizon += levels[0]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diameter_ocs.cli import node, options
+from diameter_ocs.cli.failure import wrong_option
 from diameter_ocs.cli.output import console, print_json
 
 if TYPE_CHECKING:
@@ -129,6 +130,33 @@ def offer(
     chosen = known_offer(name, load_catalogue(loaded), "OFFER")
     _, found = node.run(_load(loaded, who))
     command = ChangeOffer(found.account_id, found.subscriber_id, chosen, reason)
+    node.succeeded(node.run(node.execute(loaded, command)))
+    _print(*node.run(_load(loaded, f"{found.account_id}/{found.subscriber_id}")), as_json)
+
+
+@app.command()
+def extend(
+    context: typer.Context,
+    who: Who,
+    period: Annotated[str, typer.Argument(metavar="PERIOD", help="How much longer, as '30 days' or '1 month'.")],
+    reason: options.Reason = "ocs subscriber extend",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Let a subscriber with a life cycle be active for longer, whatever stage it is in.
+
+    Example: ocs subscriber extend 49151000002 "30 days"
+    """
+    from diameter_ocs.rating.periods import parse_period
+    from diameter_ocs.recharge.commands import ExtendSubscriber
+
+    try:
+        length = str(parse_period(period))
+    except ValueError as error:
+        raise wrong_option("PERIOD", error) from None
+    loaded = node.settings(context, config)
+    _, found = node.run(_load(loaded, who))
+    command = ExtendSubscriber(found.account_id, found.subscriber_id, length, reason)
     node.succeeded(node.run(node.execute(loaded, command)))
     _print(*node.run(_load(loaded, f"{found.account_id}/{found.subscriber_id}")), as_json)
 

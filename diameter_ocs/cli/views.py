@@ -13,6 +13,7 @@ from diameter_ocs.charging.session import Session
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.day_use import DayUse
+from diameter_ocs.ledger.life import Life
 from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.storage.protocol import VersionedAccount
@@ -107,6 +108,7 @@ def subscriber_facts(subscriber: Subscriber) -> Facts:
         "period_use": [
             {"tariff": use.name, "units": use.units, "until": when(use.until_ms)} for use in subscriber.period_use
         ],
+        **({} if subscriber.life is None else {"life": _life_facts(subscriber.life)}),
         "created": instant(subscriber.created_ms),
         "identities": [{"kind": name.kind.value, "value": name.value} for name in subscriber.identities],
         "day_use": [day_use_facts(use) for use in subscriber.day_use],
@@ -117,6 +119,14 @@ def day_use_facts(use: DayUse) -> Facts:
     """What counts against a daily cap; units of the group."""
     day = date.fromordinal(use.day).isoformat()
     return {"group": use.group, "unit": use.unit.value, "day": day, "used": use.used, "promised": use.promised}
+
+
+def _life_facts(life: Life) -> Facts:
+    return {
+        "stage": life.stage.value,
+        "since": instant(life.since_ms),
+        "until": instant(life.until_ms or None),
+    }
 
 
 def session_facts(session: Session) -> Facts:
@@ -234,7 +244,9 @@ def limit_table(account: Account) -> Table:
 
 def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscribers") -> Table:
     zoned = any(subscriber.time_zone for subscriber in subscribers)
-    made = table(title, "subscriber", "account", "status", "offer", "identities", *(["time zone"] if zoned else []))
+    lives = any(subscriber.life for subscriber in subscribers)
+    more = [*(["time zone"] if zoned else []), *(["stage", "until"] if lives else [])]
+    made = table(title, "subscriber", "account", "status", "offer", "identities", *more)
     for subscriber in subscribers:
         made.add_row(
             subscriber.subscriber_id,
@@ -243,6 +255,7 @@ def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscriber
             subscriber.offer,
             names(subscriber),
             *([subscriber.time_zone or "operator's"] if zoned else []),
+            *(_life_words(subscriber.life) if lives else []),
         )
     return made
 
@@ -260,6 +273,10 @@ def day_use_table(subscribers: Sequence[Subscriber]) -> Table:
                 amount(use.promised, use.unit),
             )
     return made
+
+
+def _life_words(life: Life | None) -> list[str]:
+    return [NEVER, NEVER] if life is None else [life.stage.value, when(life.until_ms or None)]
 
 
 def account_table(accounts: Sequence[VersionedAccount]) -> Table:

@@ -43,6 +43,7 @@ class Work:
         "identities",
         "is_changed",
         "kept",
+        "released",
         "requests",
         "sessions",
         "subscribers",
@@ -60,6 +61,7 @@ class Work:
         self.requests: tuple[GatewayRequest, ...] = ()
         self.answers: list[tuple[Ticket, Outcome]] = []
         self.kept: dict[str, Kept] = {}
+        self.released: tuple[Identity, ...] = ()
 
     def apply(self, decision: Decision, cache: AccountCache) -> None:
         """Make a decision the newest state in memory, and note what to write."""
@@ -80,6 +82,10 @@ class Work:
         for kept in decision.kept:
             self.kept[kept.key] = kept
             cache.put_kept(holding, kept)
+        if decision.released:
+            self.released += decision.released
+            for name in decision.released:
+                cache.forget_identity(name)
         for name, ref in decision.new_identities:
             self.identities.append((name, ref))
             cache.put_identity(name, ref)
@@ -101,6 +107,7 @@ class Work:
             tuple(self.kept.values()),
             self.requests,
             self.holding.account.due_ms != (self.due_before_ms if self.base_version else 0),
+            self.released,
         )
 
 

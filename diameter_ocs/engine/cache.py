@@ -122,6 +122,9 @@ class AccountCache:
     def put_identity(self, name: Identity, ref: SubscriberRef) -> None:
         self._identities[name] = ref
 
+    def forget_identity(self, name: Identity) -> None:
+        self._identities.pop(name, None)
+
     def evict(self, account_id: str) -> None:
         """Forget an account and everything that leads to it."""
         holding = self._holdings.pop(account_id, None)

@@ -17,7 +17,7 @@ from diameter_ocs.charging.session import SessionStatus
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.rating.catalogue import EMERGENCY, Catalogue
 from diameter_ocs.recharge import decide as administer
-from diameter_ocs.recharge import limits, products
+from diameter_ocs.recharge import lifecycle, limits, products
 from diameter_ocs.recharge.commands import (
     AddSubscriber,
     AdvanceAccount,
@@ -25,6 +25,7 @@ from diameter_ocs.recharge.commands import (
     CancelProduct,
     ChangeOffer,
     Credit,
+    ExtendSubscriber,
     OpenAccount,
     SetAccountStatus,
     SetLimit,
@@ -33,6 +34,7 @@ from diameter_ocs.recharge.commands import (
 )
 from diameter_ocs.recharge.due import next_due
 from diameter_ocs.values.identity import Identity
+from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
 OnAccount = (
@@ -42,6 +44,7 @@ OnAccount = (
     | CancelProduct
     | SetOverdraft
     | SetLimit
+    | ExtendSubscriber
     | SetAccountStatus
     | SetSubscriberStatus
     | ChangeOffer
@@ -54,6 +57,7 @@ CONCERNS_OPEN_SESSIONS = (
     Buy,
     SetOverdraft,
     SetLimit,
+    ExtendSubscriber,
     SetAccountStatus,
     SetSubscriberStatus,
     ChangeOffer,
@@ -90,6 +94,7 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
     if isinstance(command, OpenAccount):
         existing = subject.holding.account if subject.holding is not None else None
         opened = administer.open_account(command, existing, subject.taken, at_ms)
+        opened = lifecycle.begin(opened, {}, terms.catalogue, at_ms)
         return products.include(opened, opened.subscribers, terms.catalogue, at_ms)
     holding = subject.holding
     if holding is None:
@@ -158,6 +163,20 @@ def lacks_open_sessions(holding: Holding) -> bool:
     return held < holding.account.open_sessions
 
 
+def begin_use(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Decision | None:
+    """What comes before the first use of a subscriber that has a life cycle; None when this is none. Pure."""
+    holding = subject.holding
+    if holding is None or not isinstance(command, SessionRequest | EventRequest) or command.rated_as == EMERGENCY:
+        return None
+    if isinstance(command, SessionRequest):
+        is_use = command.request_type is RequestType.INITIAL
+    else:
+        is_use = command.action is Action.DIRECT_DEBITING
+    if not is_use:
+        return None
+    return lifecycle.begin_use(subject.subscriber_id, holding.account, holding.subscribers, terms.catalogue, at_ms)
+
+
 def advance(holding: Holding, terms: Terms, at_ms: int) -> Decision | None:
     """The earliest thing that time has brought to the account by now; None when nothing is due. Pure."""
     return next_due(holding.account, holding.subscribers, terms.catalogue, at_ms, holding.sessions.values())
@@ -173,13 +192,18 @@ def _administer(
     account, subscribers, sessions = holding.account, holding.subscribers, holding.sessions.values()
     if isinstance(command, AddSubscriber):
         added = administer.add_subscriber(command, account, subscribers, subject.taken, at_ms)
+        added = lifecycle.begin(added, subscribers, catalogue, at_ms)
         return products.include(added, added.subscribers, catalogue, at_ms)
     if isinstance(command, Buy):
         return products.buy(command, account, subscribers, catalogue, at_ms, sessions)
     if isinstance(command, CancelProduct):
         return products.cancel(command, account, at_ms)
     if isinstance(command, Credit):
-        return administer.credit(command, account, at_ms, sessions)
+        done = administer.credit(command, account, at_ms, sessions)
+        micros = command.bucket.remaining if command.bucket.unit is UnitType.MONEY else 0
+        return lifecycle.topped_up(done, subscribers, catalogue, micros, at_ms)
+    if isinstance(command, ExtendSubscriber):
+        return lifecycle.extend(command, account, subscribers, catalogue, at_ms, sessions)
     if isinstance(command, SetOverdraft):
         return limits.set_overdraft(command, account, at_ms, sessions)
     if isinstance(command, SetLimit):

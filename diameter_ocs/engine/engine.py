@@ -25,6 +25,7 @@ from diameter_ocs.engine.commands import (
     Command,
     Subject,
     advance,
+    begin_use,
     decide,
     lacks_open_sessions,
     new_names,
@@ -384,6 +385,9 @@ class Engine:
         due = subject.holding
         if due is not None and 0 < due.account.due_ms <= at_ms and not self._catch_up(due, batch, at_ms):
             return False
+        has_life = due is not None and subject.subscriber_id and due.subscribers[subject.subscriber_id].life is not None
+        if has_life and due is not None and not self._begin_use(command, subject, due, batch, at_ms):
+            return False
         try:
             decision = decide(command, subject, self.terms, at_ms)
         except Exception:
@@ -400,6 +404,18 @@ class Engine:
         if 0 < holding.account.due_ms <= at_ms:
             self._catch_up(holding, batch, at_ms)
         return True
+
+    def _begin_use(self, command: Command, subject: Subject, holding: Holding, batch: Batch, at_ms: int) -> bool:
+        """Make a subscriber active that is used for the first time, and do what is due then. As _catch_up."""
+        try:
+            begun = begin_use(command, subject, self.terms, at_ms)
+        except Exception:
+            log.exception("the life of a subscriber could not begin", account=holding.account.account_id)
+            return True
+        if begun is None:
+            return True
+        batch.add_unasked(holding, begun)
+        return not 0 < holding.account.due_ms <= at_ms or self._catch_up(holding, batch, at_ms)
 
     def _catch_up(self, holding: Holding, batch: Batch, at_ms: int) -> bool:
         """Do what time has brought to the account, before anything else. False when its sessions must be read first."""

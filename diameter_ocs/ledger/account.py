@@ -9,6 +9,7 @@ from enum import Enum
 from msgspec import Struct
 
 from diameter_ocs.ledger.day_use import DayUse
+from diameter_ocs.ledger.life import Life, Stage
 from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.period_use import PeriodUse
 from diameter_ocs.ledger.terms import BucketTerms, Limit
@@ -84,13 +85,15 @@ class Account(Struct, frozen=True, omit_defaults=True, gc=False):
     limits: tuple[Limit, ...] = ()
     owned: tuple[Owned, ...] = ()
     """Products it has bought."""
+    stages_ms: int = 0
+    """When the first of its subscribers enters another stage of its life; 0: none does."""
 
 
 class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     """One SIM or user. Its offer decides tariff and quota policy.
 
     time_zone: where it is at home, such as 'Europe/Berlin'; '': where the operator is. segment: which customers
-    it is one of, for prices that differ by it.
+    it is one of, for prices that differ by it. life: None for one whose offer has no life cycle.
     """
 
     account_id: str
@@ -105,11 +108,27 @@ class Subscriber(Struct, frozen=True, omit_defaults=True, gc=False):
     """Of groups with a daily cap, on the last day with use."""
     period_use: tuple[PeriodUse, ...] = ()
     """Of tariffs whose tiers are those of a period."""
+    life: Life | None = None
+
+    @property
+    def is_served(self) -> bool:
+        """Neither blocked nor at the end of its life."""
+        return self.status is Status.ACTIVE and (self.life is None or not self.is_ended)
+
+    @property
+    def is_ended(self) -> bool:
+        return self.life is not None and self.life.stage in (Stage.EXPIRED, Stage.RECYCLED)
+
+    @property
+    def is_in_grace(self) -> bool:
+        return self.life is not None and self.life.stage is Stage.GRACE
 
 
-def next_due_ms(buckets: tuple[Bucket, ...], limits: tuple[Limit, ...], owned: tuple[Owned, ...]) -> int:
+def next_due_ms(
+    buckets: tuple[Bucket, ...], limits: tuple[Limit, ...], owned: tuple[Owned, ...], stages_ms: int
+) -> int:
     """When time itself changes an account next; 0: never. A bucket that is promised waits for its session."""
-    due_ms = 0
+    due_ms = stages_ms
     for bucket in buckets:
         end_ms = bucket.valid_until_ms
         if end_ms is not None and not bucket.reserved and (end_ms < due_ms or not due_ms):

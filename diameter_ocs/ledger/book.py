@@ -18,6 +18,7 @@ LATE = "late"
 ASSUMED = "assumed"
 PRICE = "price"
 CARRIED = "carried over"
+FORFEITED = "forfeited"
 IMPLAUSIBLE = "implausible"
 OTHER_UNIT = "other unit"
 """Marks of unrated usage: more than anybody can have used; in units that its group has no price for."""
@@ -162,6 +163,16 @@ class Book:
             self.postings.append(Posting(Action.EXPIRE, bucket_id, left, mark=mark, left=bucket.remaining - left))
         return left if most is None else min(left, most)
 
+    def forfeit(self, bucket_id: str, at_ms: int) -> None:
+        """Write off what a bucket has, a debt too. What is promised of it ends with its session."""
+        bucket = self._buckets[bucket_id]
+        if bucket.reserved:
+            self.end(bucket_id, at_ms)
+            return
+        if bucket.remaining:
+            self.postings.append(Posting(Action.EXPIRE, bucket_id, bucket.remaining, mark=FORFEITED))
+        del self._buckets[bucket_id]
+
     def end(self, bucket_id: str, at_ms: int) -> None:
         """Let a bucket end now; what is promised of it ends with its session."""
         self._buckets[bucket_id] = replace(self._buckets[bucket_id], valid_until_ms=at_ms)
@@ -209,9 +220,10 @@ class Book:
             old.open_sessions + opened_sessions,
             old.created_ms,
             old.name,
-            next_due_ms(buckets, limits, self.owned),
+            next_due_ms(buckets, limits, self.owned, old.stages_ms),
             limits,
             self.owned,
+            old.stages_ms,
         )
 
     def _move(self, old: Bucket, remaining: int, reserved: int) -> None:

@@ -6,10 +6,14 @@ from diameter_ocs.values.units import UnitType
 
 
 class Use(Struct, frozen=True, gc=False):
-    """Who draws on an account, and for which service: 'data', 'sms', 'voice/originating'."""
+    """Who draws on an account, and for which service: 'data', 'sms', 'voice/originating'.
+
+    is_frozen: nothing may be promised or sold to it, whatever there is.
+    """
 
     subscriber_id: str = ""
     service: str = ""
+    is_frozen: bool = False
 
 
 NOBODY = Use()

@@ -9,6 +9,7 @@ from msgspec import Struct
 from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.day_cap import DayCap
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
+from diameter_ocs.rating.lifecycles import Lifecycle
 from diameter_ocs.rating.period_tiers import Counter
 from diameter_ocs.rating.products import Allowance, Product
 from diameter_ocs.rating.rate import Rate
@@ -153,6 +154,8 @@ class Offer(Struct, frozen=True):
     """Some group of it has a daily cap."""
     fingerprint: int = 0
     """CRC-32 over everything else in it, its services included: tells that rules or prices have changed."""
+    lifecycle: str = ""
+    """Name of the life cycle of its subscribers; none when empty."""
 
     def rules(self) -> Iterator[GroupRule]:
         """Every rule of every service, some more than once."""
@@ -208,6 +211,12 @@ class Catalogue(Struct, frozen=True):
     geography: Geography = NOWHERE
     """Destinations and networks."""
     products: dict[str, Product] = {}
+    lifecycles: dict[str, Lifecycle] = {}
+
+    def lifecycle_of(self, offer: str) -> Lifecycle | None:
+        """Of the subscribers of an offer."""
+        found = self.offers.get(offer)
+        return self.lifecycles.get(found.lifecycle) if found is not None else None
 
     def bundle(self, name: str) -> list[Product]:
         """A product and all that comes with it, each once; what is not in the catalogue is left out."""

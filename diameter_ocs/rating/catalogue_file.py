@@ -31,6 +31,7 @@ from diameter_ocs.rating.geography_file import (
     destinations,
     networks,
 )
+from diameter_ocs.rating.lifecycles_file import LifecycleFile, TopUpFile, lifecycles
 from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.rating.mistakes import Mistakes
 from diameter_ocs.rating.prices_file import PriceFile, timed_rates
@@ -77,6 +78,7 @@ class OfferFile(Table):
     time_zone: Literal["operator", "subscriber"] = "operator"
     answers: AnswersFile | None = None
     products: list[str] = []
+    lifecycle: str | None = None
     groups: Annotated[list[GroupFile], Field(min_length=1)]
 
 
@@ -98,6 +100,7 @@ class CatalogueFile(Table):
     final: dict[str, final_file.FinalFile] = {}
     answers: AnswersFile = AnswersFile()
     products: dict[Annotated[str, Field(pattern=products_file.NAME)], products_file.ProductFile] = {}
+    lifecycles: dict[str, LifecycleFile] = {}
     offers: Annotated[dict[str, OfferFile], Field(min_length=1)]
 
 
@@ -159,6 +162,7 @@ TABLES: dict[str, type[Table]] = {
     "calendars": CalendarFile,
     "bands": BandFile,
     "products": products_file.ProductFile,
+    "lifecycles": LifecycleFile,
     "offers": OfferFile,
 }
 TABLES_OF_ARRAYS: dict[str, type[Table]] = {
@@ -167,6 +171,7 @@ TABLES_OF_ARRAYS: dict[str, type[Table]] = {
     "prices": PriceFile,
     "tiers": TierFile,
     "allowances": products_file.AllowanceFile,
+    "top_ups": TopUpFile,
 }
 
 
@@ -228,6 +233,7 @@ class _Compiler:
         self.bands = time_bands(self.file.bands, self.file.calendars, self._problem)
         offers = {name: self._offer(name, offer, policies, units) for name, offer in self.file.offers.items()}
         products = products_file.products(self.file.products, self._problem)
+        cycles = lifecycles(self.file.lifecycles, self._problem)
         self._check_tariffs()
         enquiry_offer = self.file.enquiry_offer or ""
         if enquiry_offer and enquiry_offer not in offers:
@@ -243,6 +249,7 @@ class _Compiler:
             self.bands,
             self.geography,
             products,
+            cycles,
         )
 
     def _quantity(self, key: str, value: Quantity, unit: UnitType) -> int:
@@ -298,6 +305,8 @@ class _Compiler:
         for product in offer.products:
             if product not in self.file.products:
                 self._missing(f"offers.{name}.products", "products", product, self.file.products)
+        if offer.lifecycle is not None and offer.lifecycle not in self.file.lifecycles:
+            self._missing(f"offers.{name}.lifecycle", "lifecycles", offer.lifecycle, self.file.lifecycles)
         elsewhere = answers if answers is None else replace(answers, unused_quota_seconds=None)
         services = {part: found.offer(name, offer, elsewhere) for part, found in parts.items()}
         whole = data.offer(name, offer, answers, offer.default_rating_group, services)
@@ -510,6 +519,7 @@ class _Part:
             services or {},
             tuple(dict.fromkeys(file.products)),
             any(rule.quota.tuning is not None and rule.quota.tuning.day_cap is not None for rule in self._rules()),
+            lifecycle=file.lifecycle or "",
         )
 
     def _rules(self) -> Iterator[GroupRule]:

@@ -119,6 +119,15 @@ class ChangeOffer(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class ExtendSubscriber(Struct, frozen=True, gc=False):
+    """Let a subscriber be active for a period more, such as '30 days', whatever its stage; not once it is recycled."""
+
+    account_id: str
+    subscriber_id: str
+    period: str
+    reason: str = ""
+
+
 class AdvanceAccount(Struct, frozen=True, gc=False):
     """Do what time has brought to an account, such as the end of a bucket.
 

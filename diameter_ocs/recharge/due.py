@@ -15,6 +15,7 @@ from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.ledger.terms import Limit
 from diameter_ocs.rating.catalogue import Catalogue
+from diameter_ocs.recharge.lifecycle import next_stage
 from diameter_ocs.recharge.limits import period_end
 from diameter_ocs.recharge.products import Subscribers, renew, zone_for
 
@@ -24,12 +25,14 @@ def next_due(
 ) -> Decision | None:
     """The earliest thing that is due at `at_ms`; None when there is none.
 
-    What falls due in the same moment is done in this order: products (they carry over what is left of their
-    buckets), buckets, limits.
+    What falls due in the same moment is done in this order: stages of life, products (they carry over what is left
+    of their buckets), buckets, limits.
     """
     due_ms = account.due_ms
     if not 0 < due_ms <= at_ms:
         return None
+    if 0 < account.stages_ms <= due_ms:
+        return next_stage(account, subscribers, catalogue, at_ms, sessions)
     for owned in account.owned:
         if 0 < owned.next_ms <= due_ms:
             return renew(owned, account, subscribers, catalogue, at_ms, sessions)

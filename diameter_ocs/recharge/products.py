@@ -13,6 +13,7 @@ from diameter_ocs.charging.session import Session
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.ledger.life import Stage
 from diameter_ocs.ledger.owned import Owned, OwnedState
 from diameter_ocs.ledger.terms import BucketTerms, Use
 from diameter_ocs.rating.catalogue import Catalogue
@@ -87,7 +88,10 @@ def cancel(command: CancelProduct, account: Account, at_ms: int) -> Decision:
 
 
 def include(decision: Decision, new: Collection[Subscriber], catalogue: Catalogue, at_ms: int) -> Decision:
-    """The same decision with the products of the new subscribers' offers: due now, paid as renewals are."""
+    """The same decision with the products of the new subscribers' offers: due now, paid as renewals are.
+
+    Those of a pre-active subscriber wait for its first use.
+    """
     account = decision.account
     if account is None:
         return decision
@@ -96,9 +100,22 @@ def include(decision: Decision, new: Collection[Subscriber], catalogue: Catalogu
         offer = catalogue.offers.get(subscriber.offer)
         for name in offer.products if offer is not None else ():
             owned_id = f"{name}-{account.last_seq}-{len(book.owned)}"
-            member = Owned(owned_id, name, subscriber.subscriber_id, at_ms, at_ms, -1, at_ms)
+            is_waiting = subscriber.life is not None and subscriber.life.stage is Stage.PRE_ACTIVE
+            member = Owned(owned_id, name, subscriber.subscriber_id, at_ms, at_ms, -1, 0 if is_waiting else at_ms)
             book.owned = (*book.owned, member)
     return replace(decision, account=book.account(entries=0)) if book.owned != account.owned else decision
+
+
+def start_waiting(book: Book, subscriber_id: str, at_ms: int) -> None:
+    """A subscriber is used for the first time: the products that waited for that are due now."""
+    book.owned = tuple(
+        replace(each, next_ms=at_ms) if each.subscriber_id == subscriber_id and _is_waiting(each) else each
+        for each in book.owned
+    )
+
+
+def _is_waiting(owned: Owned) -> bool:
+    return owned.period < 0 and not owned.next_ms
 
 
 def retry_unpaid(book: Book, at_ms: int) -> None:
@@ -124,7 +141,9 @@ def renew(
     if product is None or owned.state is OwnedState.CANCELLED or not (product.renews or is_first):
         why = "no longer sold" if product is None else owned.state.value if product.renews else "its time is over"
         return _over(book, account, owned, why, at_ms)
-    if not book.pay(product.price_micros, due_ms):
+    payer = subscribers.get(owned.subscriber_id)
+    may_pay = payer is None or not (payer.is_in_grace or payer.is_ended)
+    if not may_pay or not book.pay(product.price_micros, due_ms):
         return _unpaid(book, account, owned, product, at_ms)
     zone = zone_for(owned.subscriber_id, subscribers, catalogue)
     if is_first or owned.state is OwnedState.UNPAID:

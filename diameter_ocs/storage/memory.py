@@ -227,7 +227,7 @@ class MemoryStore:
         for write in writes:
             names = {name for name, _ in write.new_identities}
             ids = [session.session_id for session in write.sessions]
-            is_free = not names & taken and not any(name in self._identities for name in names)
+            is_free = not names & taken and not any(name in self._identities for name in names - self._released(write))
             owns = all(owners.get(each, self._owner(each, write)) == write.account_id for each in ids)
             if self._version(write.account_id) == write.expected_version and owns and is_free:
                 current.append(write)
@@ -253,11 +253,18 @@ class MemoryStore:
         if write.account is not None:
             members = _merged(() if old is None else old.subscribers, write.subscribers)
             self._accounts[write.account_id] = VersionedAccount(write.expected_version + 1, write.account, members)
+        for name in self._released(write):
+            del self._identities[name]
         self._identities.update(write.new_identities)
         self._sessions.update((session.session_id, session) for session in write.sessions)
         self._entries.setdefault(write.account_id, []).extend(write.entries)
         self._kept.update(((write.account_id, each.key), each) for each in write.kept)
         self._requests.update(((each.account_id, each.request_id), each) for each in write.outbox)
+
+    def _released(self, write: AccountWrite) -> set[Identity]:
+        """Of the names that a write releases, those that its account has."""
+        owners = {name: self._identities.get(name) for name in write.released}
+        return {name for name, ref in owners.items() if ref is not None and ref.account_id == write.account_id}
 
     def _open_sessions_of(self, account_ids: Collection[str]) -> Iterable[Session]:
         return [

@@ -48,8 +48,8 @@ class AccountWrite(Struct, frozen=True):
     expected_version: the version everything was decided on; 0 creates the account and fails if it
     exists. account None: nothing changed, the version is only checked. On success the stored
     version is expected_version + 1 (unchanged when only checked).
-    new_identities must not exist yet; if one does, the whole write counts as stale. So it does when
-    a session of the same session_id belongs to another account.
+    new_identities must not exist yet, but for those the write itself releases; if one does, the whole write counts
+    as stale. So it does when a session of the same session_id belongs to another account.
     """
 
     account_id: str
@@ -65,6 +65,8 @@ class AccountWrite(Struct, frozen=True):
     """New requests to gateways, caused by this write."""
     is_rescheduled: bool = False
     """The account's due_ms is another one than before."""
+    released: tuple[Identity, ...] = ()
+    """Names of the account that belong to nobody from now on; one of them may be in new_identities."""
 
 
 class SessionRef(Struct, frozen=True):

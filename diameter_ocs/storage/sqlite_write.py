@@ -61,6 +61,10 @@ CREATE_IDENTITY = Statement(
     "INSERT INTO identities (kind, value, account_id, subscriber_id) VALUES {rows} ON CONFLICT DO NOTHING",
     "(?, ?, ?, ?)",
 )
+RELEASE_IDENTITY = Statement(
+    "DELETE FROM identities WHERE (kind, value, account_id) IN (VALUES {rows})",
+    "(?, ?, ?)",
+)
 CREATE_ENTRY = Statement(
     "INSERT INTO entries (account_id, seq, at_ms, kind, subscriber_id, session_id, request_number, fingerprint,"
     " postings, outcome, reason, plan, conditions) VALUES {rows}",
@@ -116,6 +120,7 @@ class Rows(Struct):
     updated: list[Row] = field(default_factory=list)
     checked: list[Row] = field(default_factory=list)
     subscribers: list[Row] = field(default_factory=list)
+    released: list[Row] = field(default_factory=list)
     identities: list[Row] = field(default_factory=list)
     open_sessions: list[Row] = field(default_factory=list)
     closed_sessions: list[Row] = field(default_factory=list)
@@ -131,6 +136,8 @@ def rows_of(writes: Iterable[AccountWrite]) -> Rows:
         _add_account(rows, write)
         for subscriber in write.subscribers:
             rows.subscribers.append((write.account_id, subscriber.subscriber_id, encode_state(subscriber)))
+        for kind, value in write.released:
+            rows.released.append((kind.value, value, write.account_id))
         for (kind, value), (account_id, subscriber_id) in write.new_identities:
             rows.identities.append((kind.value, value, account_id, subscriber_id))
         for session in write.sessions:
@@ -192,6 +199,7 @@ def _write(db: sqlite3.Connection, rows: Rows) -> bool:
         and CREATE_ACCOUNT.run(db, rows.created) == len(rows.created)
         and (not rows.checked or _versions(db, [account_id for account_id, _ in rows.checked]) == _known(rows.checked))
         and WRITE_SUBSCRIBER.run(db, rows.subscribers) == len(rows.subscribers)
+        and (not rows.released or RELEASE_IDENTITY.run(db, rows.released) >= 0)
         and CREATE_IDENTITY.run(db, rows.identities) == len(rows.identities)
         and _write_open_sessions(db, rows.open_sessions)
         and WRITE_SESSION.run(db, rows.closed_sessions) == len(rows.closed_sessions)
@@ -220,7 +228,8 @@ def _stale(db: sqlite3.Connection, writes: Sequence[AccountWrite]) -> frozenset[
     owners = _session_owners(db, writes)
     stale = set()
     for write in writes:
-        names = {(kind.value, value) for (kind, value), _ in write.new_identities}
+        names = {(name.kind.value, name.value) for name, _ in write.new_identities}
+        names -= {(name.kind.value, name.value) for name in write.released}
         is_current = versions.get(write.account_id, 0) == write.expected_version
         owns = all(owners.get(each.session_id, write.account_id) == write.account_id for each in write.sessions)
         if not is_current or not owns or names & taken:

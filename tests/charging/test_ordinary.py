@@ -13,6 +13,7 @@ from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUni
 from diameter_ocs.charging.session import Quota, QuotaMemory, Session
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.book import spend_key
+from diameter_ocs.ledger.life import Life, Stage
 from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.rating.catalogue import GroupRule, Offer, QuotaPolicy
@@ -117,7 +118,7 @@ def test_other_accounts_are_left_to_the_general_road(change):
 
 
 def test_another_offer_or_subscriber_is_left_to_the_general_road():
-    for change in ({"offer": "bundle"}, {"status": Status.BLOCKED}):
+    for change in ({"offer": "bundle"}, {"status": Status.BLOCKED}, {"life": Life(Stage.GRACE, 0)}):
         served = line()
         served.subscriber = replace(served.subscriber, **change)
         served.update(1, report(10, MB))
@@ -170,8 +171,8 @@ def test_both_ways_agree(buckets, steps, offer):
 # nothing new unseen -------------------------------------------------------------------------------
 
 KNOWN = {
-    Account: "account_id currency status buckets last_seq open_sessions created_ms name due_ms limits owned",
-    Subscriber: "account_id subscriber_id identities offer status created_ms time_zone segment day_use period_use",
+    Account: "account_id currency status buckets last_seq open_sessions created_ms name due_ms limits owned stages_ms",
+    Subscriber: "account_id subscriber_id identities offer status created_ms time_zone segment day_use period_use life",
     Bucket: "bucket_id unit remaining reserved priority valid_from_ms valid_until_ms rating_groups name terms",
     Owned: "owned_id product subscriber_id bought_ms anchor_ms period next_ms state unpaid_since_ms",
     Quota: "rating_group service_identifiers unit granted reservations priced_units charged_micros used_units final"
@@ -185,7 +186,7 @@ KNOWN = {
     GroupRule: "name unit treatment quota rate final timed is_partial_allowed is_refund_free chooser",
     QuotaPolicy: "default_units minimum_units maximum_units validity_seconds threshold_percent holding_seconds tuning",
     Offer: "name by_group by_service otherwise default_rating_group end_session_when_empty is_controlled answers"
-    " nameless services products has_day_caps fingerprint",
+    " nameless services products has_day_caps fingerprint lifecycle",
 }
 
 

@@ -212,6 +212,30 @@ async def test_a_claim_of_a_stale_account_does_not_count(store: Store) -> None:
     assert (await store.load(Wanted([name]))).identities == {name: SubscriberRef("acc-2", "sub")}
 
 
+async def test_a_released_identity_is_free_for_others_and_only_its_owner_can_release_it(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    name = identity_of("acc-1")
+    thief = creation("acc-2", identities=(Identity(IdentityKind.NAI, "x"),))
+    assert await store.commit([replace(thief, released=(name,))]) == frozenset()
+    assert (await store.load(Wanted([name]))).identities == {name: SubscriberRef("acc-1", "sub")}
+    assert await store.commit([AccountWrite("acc-1", 1, account("acc-1"), released=(name,))]) == frozenset()
+    assert (await store.load(Wanted([name]))).identities == {}
+    assert await store.commit([creation("acc-3", identities=(name,))]) == frozenset()
+    assert (await store.load(Wanted([name]))).identities == {name: SubscriberRef("acc-3", "sub")}
+
+
+async def test_a_stale_release_does_not_count_and_one_write_may_release_and_claim(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    name = identity_of("acc-1")
+    stale = AccountWrite("acc-1", 7, account("acc-1"), released=(name,))
+    assert await store.commit([stale]) == {"acc-1"}
+    assert (await store.load(Wanted([name]))).identities == {name: SubscriberRef("acc-1", "sub")}
+    ref = SubscriberRef("acc-1", "sub")
+    again = AccountWrite("acc-1", 1, account("acc-1"), new_identities=((name, ref),), released=(name,))
+    assert await store.commit([again, AccountWrite("acc-9", 3)]) == {"acc-9"}
+    assert (await store.load(Wanted([name]))).identities == {name: ref}
+
+
 @pytest.mark.parametrize("status", list(SessionStatus))
 async def test_a_session_of_another_account_is_not_taken_over(store: Store, status: SessionStatus) -> None:
     await with_accounts(store, "acc-1", "acc-2")
