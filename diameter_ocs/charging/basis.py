@@ -21,6 +21,8 @@ class Basis(Struct, frozen=True, omit_defaults=True, gc=False):
 
     rule: its name in the offer. unit: what was counted. rate: the price, in `paid_in`; None: each unit cost one of
     its kind, from a bucket of that unit, or nothing. band: the band of time that made the price; '': none did.
+    multiplier: of a group in a credit pool, whose price is that of points; 0: of no pool. points: those that were
+    paid where they are not units x multiplier, as when two buckets pay for one unit.
     """
 
     rule: str
@@ -28,6 +30,12 @@ class Basis(Struct, frozen=True, omit_defaults=True, gc=False):
     rate: Rate | None = None
     paid_in: UnitType = UnitType.MONEY
     band: str = ""
+    multiplier: int = 0
+    points: int = 0
+
+    def paid_units(self, units: int) -> int:
+        """What the price is for, when so many units were used."""
+        return self.points or units * (self.multiplier or 1)
 
 
 _encode = Encoder().encode
@@ -40,6 +48,12 @@ def basis(
 ) -> Raw:
     """A Basis as the journal keeps it: one value for all postings that are alike."""
     return Raw(_encode(Basis(rule, unit, rate, paid_in, band)))
+
+
+@lru_cache(KEPT)
+def basis_in_pool(rule: str, unit: UnitType, rate: Rate, multiplier: int, points: int = 0) -> Raw:
+    """The Basis of what was paid out of a credit pool. rate: of points."""
+    return Raw(_encode(Basis(rule, unit, rate, multiplier=multiplier, points=points)))
 
 
 def read_basis(raw: Raw) -> Basis:

@@ -30,7 +30,7 @@ class AbortSession(Struct, frozen=True, gc=False):
 class AskGateway(Struct, frozen=True, gc=False):
     """An operator wants the gateway of an open session to ask again, or to end it.
 
-    rating_group None: the whole session.
+    rating_group and pool None: the whole session.
     """
 
     account_id: str
@@ -38,3 +38,4 @@ class AskGateway(Struct, frozen=True, gc=False):
     kind: RequestKind
     rating_group: int | None = None
     reason: str = ""
+    pool: int | None = None

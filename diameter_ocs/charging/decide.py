@@ -22,6 +22,7 @@ from diameter_ocs.charging.grant_extras import with_policy
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.ordinary import ordinary_update
 from diameter_ocs.charging.period_tiers import Uses, priced_now, with_use
+from diameter_ocs.charging.pool import Pools, may_pool
 from diameter_ocs.charging.quota import (
     NO_WISH,
     REFUSED_TREATMENTS,
@@ -49,12 +50,13 @@ from diameter_ocs.charging.session import (
     MAX_QUOTAS,
     NOTHING_SPECIAL,
     Answer,
+    Pool,
     Quota,
     QuotaMemory,
     Session,
     SessionStatus,
 )
-from diameter_ocs.charging.sizing import MS_PER_SECOND, size_reason, units_of
+from diameter_ocs.charging.sizing import LIMITED, MS_PER_SECOND, POOLED, size_reason, units_of
 from diameter_ocs.charging.supervision import supervision
 from diameter_ocs.charging.tariff_switch import Part, given_up, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
@@ -73,6 +75,7 @@ from diameter_ocs.rating.catalogue import (
     Treatment,
 )
 from diameter_ocs.rating.choice import chosen, held
+from diameter_ocs.rating.pool import PoolShare
 from diameter_ocs.rating.selection import RatingInput
 from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.values.portal_link import PortalKey
@@ -84,6 +87,8 @@ ENTRY_KIND = {
     RequestType.UPDATE: "ccr_update",
     RequestType.TERMINATION: "ccr_termination",
 }
+Key = tuple[int | None, tuple[int, ...]]
+"""Rating-Group and Service-Identifiers of a quota."""
 MAX_CLAIMANTS = 64
 """More sessions than this do not make a slice of a low balance any smaller."""
 BLOCKED = "account or subscriber is blocked, or the subscriber has expired"
@@ -226,12 +231,19 @@ def _close_unheard(
     told = session.conditions
     quotas: tuple[Quota, ...] = ()
     before = payer
+    pools = Pools(book, session.pools)
+    last_of_pools = {quota.pool.pool_id: quota for quota in session.quotas if quota.pool is not None}
     for quota in session.quotas:
+        if quota.pool is not None:
+            is_last = quota in last_of_pools.values()
+            quotas = (*quotas, _give_up_in_pool(pools, quota, offer, rules, at_ms, is_last=is_last))
+            continue
         uses = payer.period_use if payer is not None else ()
         empty, rule = _give_up(book, quota, offer, rules, at_ms, time_zone, told, uses)
         quotas = (*quotas, empty)
         if rule is not None and payer is not None:
             payer = with_use(payer, rule, empty.priced_units - quota.priced_units, at_ms)
+    pools.release_all()
     book.expire(at_ms)
     after = book.account(opened_sessions=-1)
     entry = Entry(
@@ -251,6 +263,7 @@ def _close_unheard(
         last_ms=session.last_ms,
         closed_ms=at_ms,
         why=why,
+        pools=pools.kept(),
     )
     changed = (payer,) if payer is not None and payer is not before else ()
     return Decision(Outcome(detail=reason), after, closed, changed, entry)
@@ -282,6 +295,16 @@ def _give_up(
     priced = priced_now(rule, uses, quota.priced_units, at_ms)
     settled = settle(book, quota, priced, group, quota.granted, at_ms, ASSUMED, parts)
     return given_up(quota, _empty(settled, assumed=quota.granted)), rule
+
+
+def _give_up_in_pool(
+    pools: Pools, quota: Quota, offer: Offer | None, rules: ChargingRules, at_ms: int, *, is_last: bool
+) -> Quota:
+    rule = offer.rule_for(quota.rating_group, quota.service_identifiers) if offer is not None else None
+    if rule is None or offer is None or rules.silence is Silence.RELEASE or rule.unit is not quota.unit:
+        return _empty(quota)
+    group = _effective_group(quota.rating_group, offer)
+    return pools.assume(quota, rule, group, at_ms, is_last=is_last)
 
 
 def _empty(quota: Quota, assumed: int = 0) -> Quota:
@@ -362,6 +385,7 @@ def _session(
     conditions: Conditions | None = None,
     offer: str | None = None,
     tariff: int | None = None,
+    pools: tuple[Pool, ...] = (),
 ) -> Session:
     return Session(
         old.session_id,
@@ -385,6 +409,8 @@ def _session(
         old.conditions if conditions is None else conditions,
         old.offer if offer is None else offer,
         old.tariff if tariff is None else tariff,
+        old.may_pool,
+        pools,
     )
 
 
@@ -406,6 +432,7 @@ class _Step:
         "limits",
         "offer",
         "payer",
+        "pools",
         "quotas",
         "rated_as",
         "request",
@@ -442,12 +469,17 @@ class _Step:
         is_frozen = subscriber.life is not None and subscriber.is_in_grace
         self.book = Book(account, Use(subscriber.subscriber_id, rated_as, is_frozen))
         self.book.expire(at_ms)
-        self.quotas: dict[tuple[int | None, tuple[int, ...]], Quota] = {}
+        self.quotas: dict[Key, Quota] = {}
         if session is not None:
             for quota in session.quotas:
                 self.quotas[quota.rating_group, quota.service_identifiers] = quota
             if session.offer != subscriber.offer and session.offer:
                 self._note_former_offer(session)
+        self.pools: Pools | None = None
+        if session is not None and session.pools:
+            self.pools = Pools(self.book, session.pools)
+        elif self.offer is not None and self.offer.has_pools and may_pool(request, session):
+            self.pools = Pools(self.book)
         self.claimants = self._count_claimants()
 
     def _note_former_offer(self, session: Session) -> None:
@@ -544,7 +576,51 @@ class _Step:
 
     def _credits(self, asked: Iterable[ServiceCredit], *, may_grant: bool, mark: str = "") -> tuple[CreditOutcome, ...]:
         """One answer per Multiple-Services-Credit-Control, in order. A service that comes twice is granted once."""
-        granted: set[tuple[int | None, tuple[int, ...]]] = set()
+        if self.pools is not None:
+            return self._credits_with_pools(self.pools, tuple(asked), may_grant, mark)
+        return self._in_order(asked, may_grant, mark)
+
+    def _credits_with_pools(
+        self, pools: Pools, asked: tuple[ServiceCredit, ...], may_grant: bool, mark: str
+    ) -> tuple[CreditOutcome, ...]:
+        """The same, but all reports of members are settled before anything is granted: together they are one pool."""
+        members = {key: quota.pool for key, quota in self.quotas.items() if quota.pool is not None}
+        reported = [self._report_to_pool(pools, credit, members, mark) for credit in asked]
+        pools.release_idle(self.quotas.values())
+        rest = (
+            credit if used is None else replace(credit, used=(NO_WISH,))
+            for credit, used in zip(asked, reported, strict=True)
+        )
+        answers = self._in_order(rest, may_grant, mark)
+        pools.release_idle(self.quotas.values())
+        return tuple(replace(a, used=used) if used else a for a, used in zip(answers, reported, strict=True))
+
+    def _report_to_pool(
+        self, pools: Pools, credit: ServiceCredit, members: dict[Key, PoolShare], mark: str
+    ) -> int | None:
+        """Units that a member of a pool reports, settled; None for any other credit."""
+        key = (credit.rating_group, credit.service_identifiers)
+        rule = self.offer.rule_for(*key) if self.offer is not None else None
+        if self.limits is not None and self.offer is not None:
+            rule = rule_within(self.limits, self.offer, rule)
+        if key not in members or rule is None or self.offer is None or credit.in_money or not _says_anything(credit):
+            return None
+        quota = replace(self.quotas[key], pool=members[key])
+        if quota.unit is not rule.unit or quota.memory.former_offer:
+            return None
+        used = used_units(credit, rule.unit)
+        if not 0 < used <= self.terms.rules.plausible[rule.unit]:
+            used = self._recorded(credit, rule.unit, used)
+        group = _effective_group(credit.rating_group, self.offer)
+        self.quotas[key] = pools.settle(quota, rule, group, used, self.at_ms, mark, late=self._is_late)
+        return used
+
+    @property
+    def _is_late(self) -> bool:
+        return self.session is not None and self.session.status is SessionStatus.CLOSED
+
+    def _in_order(self, asked: Iterable[ServiceCredit], may_grant: bool, mark: str) -> tuple[CreditOutcome, ...]:
+        granted: set[Key] = set()
         answers = []
         for credit in asked:
             key = (credit.rating_group, credit.service_identifiers)
@@ -664,14 +740,17 @@ class _Step:
             return self._unratable(credit, quota, mark)
         group = _effective_group(credit.rating_group, self.offer)
         used, was_final = 0, quota.final
-        if credit.used or credit.requested is not None or credit.reporting_reason is not None:
+        if _says_anything(credit):
             used = used_units(credit, rule.unit)
             if not 0 < used <= self.terms.rules.plausible[rule.unit]:
                 used = self._recorded(credit, rule.unit, used)
             if quota.unit is not rule.unit:
                 quota = in_unit(self.book, quota, rule.unit)
             parts = self._parts(rule.timed, credit, quota, rule.unit) if rule.timed is not None and used else None
-            if is_chosen:
+            if quota.pool is not None and self.pools is not None:
+                quota = self.pools.settle(quota, rule, group, used, self.at_ms, mark, late=self._is_late)
+                quota = replace(quota, final=False, dry=quota.dry or quota.final)
+            elif is_chosen:
                 quota = self._settle_counted(quota, rule, group, used, mark, parts)
             else:
                 quota = settle(self.book, quota, rule, group, used, self.at_ms, mark, parts)
@@ -736,7 +815,11 @@ class _Step:
         has_caps = self.offer is not None and self.offer.has_day_caps
         capped = capped_group(self.offer, key, rule.unit) if has_caps else None
         today = None if capped is None else room_today(self._day_use(), *capped, self.at_ms)
-        quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms, today)
+        held = self.quotas.values()
+        if self.pools is not None and self.pools.takes(quota, rule, group, held, self.at_ms):
+            quota, answer = self.pools.grant(quota, rule, group, wish, self.claimants, held, self.at_ms)
+        else:
+            quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms, today)
         if limits is not None:
             is_first = self.request.request_type is RequestType.INITIAL
             quota, answer = final_within(limits, settled, (quota, answer), rule, self.at_ms, is_first=is_first)
@@ -825,7 +908,7 @@ class _Step:
         if self.offer is None or not self.offer.end_session_when_empty or not answers:
             return False
         refused = all(answer.verdict is Verdict.CREDIT_LIMIT_REACHED for answer in answers)
-        return refused and not any(quota.granted for quota in self.quotas.values())
+        return refused and not any(quota.granted or quota.pool is not None for quota in self.quotas.values())
 
     def _new_session(self) -> Session:
         request = self.request
@@ -843,12 +926,15 @@ class _Step:
             highest_number=request.request_number,
             rated_as=request.rated_as,
             conditions=request.conditions,
+            may_pool=may_pool(request, None),
         )
 
     def _close(self, session: Session, outcome: Outcome, why: str) -> Decision:
         for key, quota in self.quotas.items():
             release_all(self.book, quota)
             self.quotas[key] = given_up(quota, _empty(quota))
+        if self.pools is not None:
+            self.pools.release_all()
         self.book.expire(self.at_ms)
         return self._commit(session, outcome, opened_sessions=-1, close_reason=why)
 
@@ -902,6 +988,7 @@ class _Step:
             conditions=self.conditions,
             offer=session.offer if session.closed_ms else self.subscriber.offer,
             tariff=self.offer.fingerprint if self.offer is not None else 0,
+            pools=() if self.pools is None else self.pools.kept(),
         )
         payer = self.payer
         if self.offer is not None and self.offer.has_day_caps:
@@ -927,6 +1014,10 @@ def _used_only(answers: tuple[CreditOutcome, ...]) -> tuple[CreditOutcome, ...]:
     )
 
 
+def _says_anything(credit: ServiceCredit) -> bool:
+    return bool(credit.used) or credit.requested is not None or credit.reporting_reason is not None
+
+
 def _used_at_all(credit: ServiceCredit) -> int:
     """Units that were reported, of whatever type there are most of, money last: for usage that has no tariff."""
     if credit.in_money:
@@ -940,6 +1031,8 @@ def _told(answer: CreditOutcome, used: int, credit: ServiceCredit, rule: GroupRu
     sized_by = ""
     if answer.granted is not None:
         sized_by = size_reason(credit.requested or NO_WISH, rule.quota, rule.unit, quota, answer.granted)
+        if sized_by == LIMITED and answer.extras is not None and answer.extras.pool is not None:
+            sized_by = POOLED
     return CreditOutcome(
         answer.rating_group,
         answer.service_identifiers,

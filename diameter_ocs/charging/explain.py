@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions, merged
 from diameter_ocs.charging.day_caps import by_key, capped_group, counted, room_today, until_midnight
 from diameter_ocs.charging.period_tiers import Uses, priced_now
+from diameter_ocs.charging.pool import Pools
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
 from diameter_ocs.charging.session import Quota, Reservation, Session, SessionStatus
@@ -65,18 +66,23 @@ def explain_grant(
         return Explanation(rule, CreditOutcome(*key, Verdict.UNIT_TYPE_UNSUPPORTED))
     book = Book(account, Use(subscriber.subscriber_id, service))
     book.expire(at_ms)
-    held, running = Quota(*key), 0
+    held, others = Quota(*key), []
     is_open = session is not None and session.status is SessionStatus.OPEN
     for quota in session.quotas if session is not None and is_open else ():
         if (quota.rating_group, quota.service_identifiers) == key:
             held = quota
-        elif quota.granted:
-            running += 1
+        else:
+            others.append(quota)
     for promise in held.reservations:
         book.release(promise.bucket_id, promise.amount, rating_group, promise.units)
+    running = sum(quota.granted > 0 for quota in others)
+    pools = Pools(book, session.pools if session is not None and is_open else ())
+    pools.release_idle(others)
     group = rating_group if rating_group is not None else offer.default_rating_group
     claimants = max(account.open_sessions - is_open + running + 1, 1)
     group = -1 if group is None else group
+    if (session is None or session.may_pool) and pools.takes(held, rule, group, others, at_ms):
+        return _explained_in_pool(book, pools, replace(held, pool=None), rule, group, wish, claimants, others, at_ms)
     capped, today = capped_group(offer, key, rule.unit), None
     if capped is not None:
         uses = counted(subscriber.day_use, by_key((held,)), (replace(held, granted=0),), offer, at_ms)
@@ -119,6 +125,34 @@ def _explained(
     if granted != wanted:
         steps.append(SizeStep(_why_less(rule, granted, payable, today, claimants, quota), granted))
     return Explanation(rule, outcome, tuple(steps), promised.reservations if granted else ())
+
+
+def _explained_in_pool(
+    book: Book,
+    pools: Pools,
+    quota: Quota,
+    rule: GroupRule,
+    group: int,
+    wish: ServiceUnits,
+    claimants: int,
+    others: list[Quota],
+    at_ms: int,
+) -> Explanation:
+    steps = size_steps(wish, rule.quota, rule.unit, quota)
+    wanted = pools.wanted(quota, rule, wish, others)
+    if wanted != steps[-1].units:
+        steps.append(SizeStep("what the pool lacks, no less than minimum", wanted))
+    before = len(book.postings)
+    _, outcome = pools.grant(quota, rule, group, wish, claimants, others, at_ms)
+    granted = outcome.granted or 0
+    if granted:
+        outcome = replace(outcome, sized_by=size_reason(wish, rule.quota, rule.unit, quota, granted))
+    if granted != wanted:
+        is_all = outcome.final is not None or not granted
+        why = "all that the balance pays for" if is_all else f"share of one of {claimants} that may ask"
+        steps.append(SizeStep(why, granted))
+    reserved = tuple(Reservation(each.bucket_id, each.amount, each.units) for each in book.postings[before:])
+    return Explanation(rule, outcome, tuple(steps), reserved)
 
 
 def _why_less(rule: GroupRule, granted: int, payable: int, today: int | None, claimants: int, quota: Quota) -> str:

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from diameter_ocs.rating.pool import PoolShare
+
 
 class FinalUnits(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """Where the gateway sends the user after the last unit, and what stays allowed (RFC 8506 §8.34)."""
@@ -20,7 +22,7 @@ class CreditExtras(Struct, frozen=True, omit_defaults=True, gc=False):
     triggers: Trigger-Types to arm, empty: none; None: no Trigger at all. announcement: its
     identifier; announcement_seconds: before the end of the quota. tariff_change_s: when the price
     changes, in seconds since 1970 UTC. consumption_seconds: Quota-Consumption-Time. mechanism: Time-Quota-Type and
-    Base-Time-Interval.
+    Base-Time-Interval. pool: the credit pool that the grant goes into.
     """
 
     final: FinalUnits | None = None
@@ -30,6 +32,7 @@ class CreditExtras(Struct, frozen=True, omit_defaults=True, gc=False):
     tariff_change_s: int | None = None
     consumption_seconds: int | None = None
     mechanism: tuple[int, int] | None = None
+    pool: PoolShare | None = None
 
 
 class SessionNotices(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -36,6 +36,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     thresholds, holding_time, triggers, time_counting, announcements: what of the quota policy is sent to it at all.
     session_notices: likewise what the offer says of the whole session.
     tariff_time_change: splits its report at a change of price; otherwise its quota ends at the change.
+    pools: keeps credit pools, if it says Multiple-Services-Indicator 1; otherwise each group has a quota of its own.
 
     reauthorisation: after a Re-Auth-Request it asks again for the 'group' that is named, for the whole 'session', or
     the request is 'ignored'. reuses_numbers: the request that follows may have the CC-Request-Number of another one, so
@@ -63,6 +64,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     announcements: bool = True
     session_notices: bool = True
     tariff_time_change: bool = True
+    pools: bool = True
     reauthorisation: Literal["group", "session", "ignored"] = "group"
     reuses_numbers: bool = False
     aborts: bool = True

@@ -333,6 +333,8 @@ class _Update:
             session.conditions,
             session.offer,
             self.offer.fingerprint,
+            session.may_pool,
+            session.pools,
         )
         return Decision(outcome, after, kept, (), entry)
 
@@ -344,10 +346,17 @@ def is_ordinary(rule: GroupRule) -> bool:
         and rule.chooser is None
         and rule.timed is None
         and rule.quota.tuning is None
+        and rule.pool is None
         and rule.unit is not UnitType.MONEY
     )
 
 
 def _is_ordinary(quota: Quota, rule: GroupRule) -> bool:
     """Granted, not for the last time, and with nothing to remember."""
-    return quota.unit is rule.unit and not quota.final and not quota.assumed_units and quota.memory is NOTHING_SPECIAL
+    return (
+        quota.unit is rule.unit
+        and not quota.final
+        and not quota.assumed_units
+        and quota.pool is None
+        and quota.memory is NOTHING_SPECIAL
+    )

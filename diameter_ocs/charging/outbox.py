@@ -45,7 +45,7 @@ class GatewayRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     """One request about one session.
 
     request_id: unique in the account; begins with the number of the journal entry that caused it.
-    rating_group, service_identifier: None for the whole session. tries: how often it was sent.
+    rating_group, service_identifier, pool: None for the whole session. tries: how often it was sent.
     result_code: of the last answer, 0 before the first.
     """
 
@@ -60,6 +60,7 @@ class GatewayRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     state: RequestState = RequestState.WAITING
     tries: int = 0
     result_code: int = 0
+    pool: int | None = None
 
     @property
     def is_pending(self) -> bool:

@@ -323,7 +323,9 @@ def grant(
             return without_credit(quota, rule, at_ms)
     if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         units = wanted if room is None else until_level(levels, room, wanted, policy.minimum_units)
-        return _granted(quota, rule, units, (), policy.validity_seconds, is_final=units == room, to_end=units < wanted)
+        return granted_quota(
+            quota, rule, units, (), policy.validity_seconds, is_final=units == room, to_end=units < wanted
+        )
     if book.use.is_frozen:
         return without_credit(quota, rule, at_ms)
     horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units
@@ -334,7 +336,7 @@ def grant(
     within_reach = sum([units for _, units in sources])
     if not within_reach:
         return without_credit(quota, rule, at_ms)
-    units = _slice(within_reach, wanted, claimants, policy)
+    units = slice_of_balance(within_reach, wanted, claimants, policy)
     to_end = False
     if not is_plain:
         remaining = within_reach if room is None else min(within_reach, room)
@@ -347,10 +349,12 @@ def grant(
     validity = policy.validity_seconds
     if until_ms is not None:
         validity = max(min(validity, (until_ms - at_ms) // MS_PER_SECOND), 1)
-    return _granted(quota, rule, units, reservations, validity, is_final=units in (within_reach, room), to_end=to_end)
+    return granted_quota(
+        quota, rule, units, reservations, validity, is_final=units in (within_reach, room), to_end=to_end
+    )
 
 
-def _slice(within_reach: int, wanted: int, claimants: int, policy: QuotaPolicy) -> int:
+def slice_of_balance(within_reach: int, wanted: int, claimants: int, policy: QuotaPolicy) -> int:
     """Size of a grant when `within_reach` units can be paid (all that matters of them)."""
     share = max(within_reach // claimants, policy.minimum_units)
     units = min(wanted, share, within_reach)
@@ -385,7 +389,7 @@ def _reserve(
     return tuple(held), until_ms
 
 
-def _granted(
+def granted_quota(
     quota: Quota,
     rule: GroupRule,
     units: int,
@@ -395,7 +399,10 @@ def _granted(
     is_final: bool,
     to_end: bool = False,
 ) -> tuple[Quota, CreditOutcome]:
-    """to_end: it has to be used up before the next one, so that its report comes at a notice level."""
+    """The quota with a grant out, and the answer that tells it.
+
+    to_end: it has to be used up before the next one, so that its report comes at a notice level.
+    """
     policy, memory = rule.quota, quota.memory
     if policy.tuning is not None or memory is not NOTHING_SPECIAL:
         memory = replace(memory, restricted_until_ms=0, is_opened=policy.tuning is not None)

@@ -96,6 +96,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     conditions: those that this request tells; the others hold as they were.
     gateway: what the one who asks understands.
     fault: why a Termination is refused although its report is taken; empty: it is not.
+    multiple_services: the gateway said so in Multiple-Services-Indicator.
     """
 
     session_id: str
@@ -114,6 +115,7 @@ class SessionRequest(Struct, frozen=True, omit_defaults=True, gc=False):
     conditions: Conditions = UNKNOWN
     gateway: GatewayProfile = GENERIC
     fault: str = ""
+    multiple_services: bool = False
 
 
 class CreditOutcome(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):

@@ -6,6 +6,7 @@ from msgspec import Raw, Struct
 
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions
 from diameter_ocs.rating.catalogue import DATA
+from diameter_ocs.rating.pool import PoolShare
 from diameter_ocs.values.units import UnitType
 
 ANSWERS_KEPT = 4
@@ -81,6 +82,25 @@ class Quota(Struct, frozen=True, omit_defaults=True, gc=False):
     memory: QuotaMemory = NOTHING_SPECIAL
     dry: bool = False
     """The balance gave out: the last wish was refused for lack of credit, or a final grant was used."""
+    pool: PoolShare | None = None
+    """What is out at the gateway is part of a credit pool: the promise is the pool's, `reservations` are empty."""
+
+
+class Pool(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A credit pool of a session, in points (see PoolShare): what all its quotas together may still use.
+
+    promised: S of RFC 8506 §5.1.2, as the gateway has it when all it used is reported. `units` of the
+    reservations are points, in the order in which they will be drawn. paid: points drawn so far beyond the
+    last whole micro-unit; the rest of a started one is paid. prepaid: points charged as used when supervision
+    ended the session without a report.
+    """
+
+    pool_id: int
+    per_micro: int
+    promised: int = 0
+    reservations: tuple[Reservation, ...] = ()
+    paid: int = 0
+    prepaid: int = 0
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):
@@ -127,3 +147,6 @@ class Session(Struct, frozen=True, omit_defaults=True, gc=False):
     """Of the subscriber at its last request. Empty: of a time when sessions did not know."""
     tariff: int = 0
     """Fingerprint of that offer, see Offer.fingerprint; 0: unknown, or one that no catalogue changes."""
+    may_pool: bool = False
+    """Its gateway may be given credit pools."""
+    pools: tuple[Pool, ...] = ()

@@ -16,6 +16,7 @@ ASKED = "the gateway asks for"
 MAXIMUM = "no more than maximum"
 MINIMUM = "no less than minimum"
 LIMITED = "what balance, caps and claimants leave"
+POOLED = "what the credit pool lacks, and the balance leaves"
 
 
 class SizeStep(Struct, frozen=True, gc=False):

@@ -14,7 +14,9 @@ def supervision(
 
     before: what held until now; quotas that this answer does not speak of may rely on it.
     """
-    running = [quota for quota in quotas if quota.granted or quota.memory.restricted_until_ms > at_ms]
+    running = [
+        quota for quota in quotas if quota.granted or quota.pool is not None or quota.memory.restricted_until_ms > at_ms
+    ]
     if not running:
         return rules.supervision_seconds
     longest = max([answer.validity_seconds or 0 for answer in answers], default=0)

@@ -40,6 +40,10 @@ WORDS: dict[str, dict[bool, str]] = {
         True: "splits its report when the price changes",
         False: "quota ends when the price changes",
     },
+    "pools": {
+        True: "keeps credit pools, if it says Multiple-Services-Indicator 1",
+        False: "a quota of its own for every group, no credit pools",
+    },
     "reuses_numbers": {
         True: "a number with other content is a new request",
         False: "a number with other content is refused with 5012",

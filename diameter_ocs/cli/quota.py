@@ -118,6 +118,14 @@ def _result_code(found: "Explanation") -> int:
     return 2001 if verdict is Verdict.SUCCESS else int(RESULT_CODE_OF_VERDICT[verdict])
 
 
+def _pool(found: "Explanation") -> dict[str, int] | None:
+    """The credit pool that the grant goes into."""
+    extras = found.outcome.extras
+    if extras is None or extras.pool is None:
+        return None
+    return {"pool": extras.pool.pool_id, "multiplier": extras.pool.multiplier}
+
+
 def _facts(found: "Explanation") -> dict[str, Any]:
     outcome = found.outcome
     return {
@@ -129,6 +137,7 @@ def _facts(found: "Explanation") -> dict[str, Any]:
         "validity_seconds": outcome.validity_seconds,
         "threshold": outcome.threshold,
         "final": outcome.final.name.lower() if outcome.final is not None else None,
+        "pool": _pool(found),
         "steps": [{"rule": step.rule, "units": step.units} for step in found.steps],
         "reserved": [
             {"bucket_id": each.bucket_id, "amount": each.amount, "units": each.units} for each in found.reserved
@@ -158,6 +167,9 @@ def _print(account: "Account", found: "Explanation") -> None:
         said.append(f"for {outcome.validity_seconds} s")
     if outcome.threshold is not None:
         said.append(f"threshold {format_quantity(outcome.threshold, unit)}")
+    pool = _pool(found)
+    if pool is not None:
+        said.append(f"in pool {pool['pool']} at multiplier {pool['multiplier']}")
     if outcome.final is not None:
         said.append(f"final units: {outcome.final.name.lower().replace('_', ' ')}")
     out.print(f"Group {found.rule.name} ({found.rule.treatment.value}): {', '.join(said)}")

@@ -81,6 +81,9 @@ def reauthorize(
         int | None, typer.Option("--rating-group", min=0, max=(1 << 32) - 1, help="Only this group of the session.")
     ] = None,
     sub_session: options.SubSession = None,
+    pool: Annotated[
+        int | None, typer.Option("--pool", min=0, max=(1 << 32) - 1, help="Only the groups of this credit pool.")
+    ] = None,
     reason: options.Reason = "ocs session reauthorize",
     config: options.ConfigFile = None,
     as_json: options.AsJson = False,
@@ -89,7 +92,9 @@ def reauthorize(
 
     The running node sends it; `ocs session show` tells what came of it.
     """
-    _ask(context, session_key(session, sub_session), "reauthorize", rating_group, reason, config, as_json)
+    if rating_group is not None and pool is not None:
+        raise Failure("--rating-group and --pool: name one of them", WRONG_USAGE)
+    _ask(context, session_key(session, sub_session), "reauthorize", rating_group, reason, config, as_json, pool)
 
 
 @app.command()
@@ -162,13 +167,14 @@ def _ask(
     reason: str,
     config: options.ConfigFile,
     as_json: bool,
+    pool: int | None = None,
 ) -> None:
     from diameter_ocs.charging.commands import AskGateway
     from diameter_ocs.charging.outbox import RequestKind
 
     loaded = node.settings(context, config)
     found = node.run(_load(loaded, key))
-    command = AskGateway(found.session.account_id, key, RequestKind(kind), rating_group, reason)
+    command = AskGateway(found.session.account_id, key, RequestKind(kind), rating_group, reason, pool)
     node.succeeded(node.run(node.execute(loaded, command)))
     after = node.run(_load(loaded, key))
     if as_json:
@@ -244,6 +250,8 @@ def _print(found: _Found) -> None:
     if conditions := views.condition_lines(session.conditions):
         out.print(conditions)
     out.print(views.quota_table(session, account.currency))
+    if session.pools:
+        out.print(views.pool_table(session, account.currency))
     units = {quota.rating_group: quota.unit for quota in session.quotas}
     out.print(History(account, units).table(found.entries))
     if found.requests:

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from diameter_ocs.charging.conditions import Conditions
 from diameter_ocs.charging.outbox import GatewayRequest
-from diameter_ocs.charging.session import Session
+from diameter_ocs.charging.pool import members
+from diameter_ocs.charging.session import Pool, Session
 from diameter_ocs.cli.output import NEVER, instant, plain, table, when
 from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.day_use import DayUse
@@ -155,8 +156,22 @@ def session_facts(session: Session) -> Facts:
                 "used": quota.used_units,
                 "charged_micros": quota.charged_micros,
                 "final": quota.final,
+                "pool": quota.pool.pool_id if quota.pool is not None else None,
             }
             for quota in session.quotas
+        ],
+        "pools": [
+            {
+                "pool": pool.pool_id,
+                "reserved_micros": _reserved(pool),
+                "promised_points": pool.promised,
+                "points_per_micro": pool.per_micro,
+                "multipliers": [
+                    {"rating_group": quota.rating_group, "multiplier": share.multiplier}
+                    for quota, share in members(session.quotas, pool.pool_id)
+                ],
+            }
+            for pool in session.pools
         ],
     }
 
@@ -326,6 +341,7 @@ def request_facts(request: GatewayRequest) -> Facts:
         "kind": request.kind.value,
         "rating_group": request.rating_group,
         "service_identifier": request.service_identifier,
+        "pool": request.pool,
         "cause": request.cause,
         "created": instant(request.created_ms),
         "state": request.state.value,
@@ -341,13 +357,19 @@ def request_table(requests: Sequence[GatewayRequest]) -> Table:
         made.add_row(
             when(request.created_ms),
             request.kind.value,
-            "all" if request.rating_group is None else str(request.rating_group),
+            _scope(request),
             plain(request.cause),
             request.state.value.replace("_", " "),
             str(request.tries),
             str(request.result_code or NEVER),
         )
     return made
+
+
+def _scope(request: GatewayRequest) -> str:
+    if request.pool is not None:
+        return f"pool {request.pool}"
+    return "all" if request.rating_group is None else str(request.rating_group)
 
 
 def group_name(rating_group: int | None) -> str:
@@ -361,6 +383,21 @@ def used(session: Session) -> str:
     for quota in session.quotas:
         sums[quota.unit] = sums.get(quota.unit, 0) + quota.used_units
     return ", ".join(amount(value, unit) for unit, value in sums.items()) or NEVER
+
+
+def pool_table(session: Session, currency: str) -> Table:
+    """What the groups of each credit pool may still use together, and at which multipliers they do."""
+    made = table("Credit pools", "pool", "out at the gateway", "groups x multiplier")
+    for pool in session.pools:
+        drawing = members(session.quotas, pool.pool_id)
+        groups = ", ".join(f"{group_name(quota.rating_group)} x {share.multiplier}" for quota, share in drawing)
+        made.add_row(str(pool.pool_id), format_money(_reserved(pool), currency), groups or NEVER)
+    return made
+
+
+def _reserved(pool: Pool) -> int:
+    """Micro-units that stand behind the pool."""
+    return sum(held.amount for held in pool.reservations)
 
 
 def quota_table(session: Session, currency: str) -> Table:

@@ -19,7 +19,7 @@ MB = 1_000_000
 CENT = 10_000
 """In micro-units."""
 MS_PER_DAY = 86_400_000
-PREPAID, BUNDLE = "prepaid-data", "bundle-only"
+PREPAID, POOLED, BUNDLE = "prepaid-data", "pooled-data", "bundle-only"
 
 
 class DataBucket(Struct, frozen=True):
@@ -79,7 +79,7 @@ DEMO_SUBSCRIBERS = (
     DemoSubscriber(109, money_micros=40 * CENT),
     DemoSubscriber(110, money_micros=90 * CENT),
     DemoSubscriber(111, money_micros=160 * CENT, appetite=4 * MB),
-    DemoSubscriber(112, money_micros=240 * CENT, appetite=4 * MB),
+    DemoSubscriber(112, POOLED, money_micros=240 * CENT, appetite=4 * MB),
     DemoSubscriber(113, BUNDLE, data=(DataBucket(2000 * MB, 30),)),
     DemoSubscriber(114, BUNDLE, data=(DataBucket(60 * MB, 1),)),
     DemoSubscriber(115, BUNDLE, data=(DataBucket(100 * MB, 1, 10), DataBucket(300 * MB, 30, 20)), appetite=2 * MB),

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from diameter_ocs.demo.subscribers import MB, PREPAID, DemoSubscriber
+from diameter_ocs.demo.subscribers import BUNDLE, MB, DemoSubscriber
 from diameter_ocs.simulator.credit import SUCCESS
 from diameter_ocs.simulator.dialect import OPEN5GS, THREE_GPP, Dialect
-from diameter_ocs.simulator.gateway import Gateway
+from diameter_ocs.simulator.gateway import Gateway, Scope
 from diameter_ocs.simulator.group import Group, GroupPhase
 from diameter_ocs.simulator.live_session import LiveSession
 from diameter_ocs.simulator.session import Phase
@@ -109,7 +109,7 @@ class Traffic:
     ) -> None:
         self.gateway = gateway
         self.smf = smf
-        self.lives = [Life(who, "pgw01" if who.offer == PREPAID else "smf01") for who in subscribers]
+        self.lives = [Life(who, "smf01" if who.offer == BUNDLE else "pgw01") for who in subscribers]
         self.count = Count()
         self._stopping = stopping
         self._on_closed = on_closed
@@ -167,9 +167,9 @@ class Traffic:
             del self._open[live.session_id]
         await self._on_closed(live)
 
-    def _server_request(self, command: int, session_id: str, rating_group: int | None) -> ResultCode:
+    def _server_request(self, command: int, session_id: str, scope: Scope) -> ResultCode:
         live = self._open.get(session_id)
-        return ResultCode.UNKNOWN_SESSION_ID if live is None else live.server_request(command, rating_group)
+        return ResultCode.UNKNOWN_SESSION_ID if live is None else live.server_request(command, scope)
 
     def _new_session(self, life: Life) -> LiveSession:
         is_smf = life.gateway == "smf01"

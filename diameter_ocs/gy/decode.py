@@ -55,6 +55,8 @@ MAX_SESSION_ID_OCTETS = 1024
 """A Session-Id is stored with every journal entry; those of gateways have about 60 octets."""
 MAX_SERVICE_IDENTIFIERS = 64
 """Service-Identifiers of one quota: they are its key and are stored with it."""
+MULTIPLE_SERVICES_SUPPORTED = 1
+"""Multiple-Services-Indicator (RFC 8506 §8.40)."""
 MAX_CREDITS = 128
 """Services in one request; no gateway needs half of it."""
 
@@ -108,7 +110,7 @@ COMMAND_NUMBERS = (
     "Service-Identifier",
     "Origin-State-Id",
 )
-COMMAND_ENUMERATIONS = ("Termination-Cause", "Requested-Action")
+COMMAND_ENUMERATIONS = ("Termination-Cause", "Requested-Action", "Multiple-Services-Indicator")
 COMMAND_CHECKED = ("Proxy-Info", "CC-Sub-Session-Id", "Vendor-Specific-Application-Id", "User-Equipment-Info")
 
 Wanted = dict[str, tuple[Op, Layout | None]]
@@ -301,7 +303,7 @@ class CcrDecoder:
         (
             session_id, subscriptions, _, _,
             origin_host, origin_realm, realm, host, context, _,
-            application, request_type, number, service_id, state, cause, action,
+            application, request_type, number, service_id, state, cause, action, several,
             proxy_infos, sub_session, _, equipment, parameters,
             msccs, command_rsu, command_usu,
         ) = self._slots.take(values)  # fmt: skip
@@ -375,6 +377,7 @@ class CcrDecoder:
             changed_to,
             self._told(values[self._slots.information], equipment),
             self._gateways[origin_host] or peer,
+            multiple_services=several == MULTIPLE_SERVICES_SUPPORTED,
         )
         return CreditControlRequest(
             session_id,

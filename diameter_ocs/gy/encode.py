@@ -12,6 +12,7 @@ from diameter_ocs.gy.decode import CreditControlRequest
 from diameter_ocs.gy.encode_event import event_parts, refused_event_parts
 from diameter_ocs.gy.final_units import encode_final_units
 from diameter_ocs.gy.options import encode_extras, encode_notices, granted_until_change
+from diameter_ocs.gy.pool import pool_reference
 from diameter_ocs.gy.units import cc_money, currency_code, specific_units, unit_avp
 from diameter_ocs.peer.answers import busy_code
 from diameter_ocs.peer.node import Node
@@ -119,6 +120,8 @@ def encode_credit(credit: CreditOutcome, success: bytes = _SUCCESS) -> bytes:
     parts += [_U32(439, M | 12, service) for service in credit.service_identifiers]
     if credit.rating_group is not None:
         parts.append(_U32(432, M | 12, credit.rating_group))
+    if credit.extras is not None and credit.extras.pool is not None:
+        parts.append(pool_reference(credit.extras.pool, credit.unit))
     if credit.validity_seconds is not None:
         parts.append(_U32(448, M | 12, credit.validity_seconds))
     if credit.verdict is Verdict.SUCCESS:

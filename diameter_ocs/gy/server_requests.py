@@ -42,7 +42,11 @@ def encode_request(
 
 
 def _scope(request: GatewayRequest) -> Tree:
-    named = (("Service-Identifier", request.service_identifier), ("Rating-Group", request.rating_group))
+    named = (
+        ("G-S-U-Pool-Identifier", request.pool),
+        ("Service-Identifier", request.service_identifier),
+        ("Rating-Group", request.rating_group),
+    )
     return [(name, number) for name, number in named if number is not None]
 
 

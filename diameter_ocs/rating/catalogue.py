@@ -11,6 +11,7 @@ from diameter_ocs.rating.day_cap import DayCap
 from diameter_ocs.rating.final_units import LINK_TOKEN, FinalProfile
 from diameter_ocs.rating.lifecycles import Lifecycle
 from diameter_ocs.rating.period_tiers import Counter
+from diameter_ocs.rating.pool import PoolShare
 from diameter_ocs.rating.products import Allowance, Product
 from diameter_ocs.rating.rate import Rate
 from diameter_ocs.rating.selection import NOWHERE, Geography, RateSheet, Selection
@@ -99,6 +100,7 @@ class GroupRule(Struct, frozen=True, gc=False):
     is_partial_allowed: an event may be debited in part when there is too little for all of it.
     is_refund_free: an event may be refunded without the reference that its debit was given.
     chooser: what holds depends on the use; None: these values for all of it.
+    pool: its share in a credit pool; None: its quota is its own.
     """
 
     name: str
@@ -111,6 +113,7 @@ class GroupRule(Struct, frozen=True, gc=False):
     is_partial_allowed: bool = False
     is_refund_free: bool = False
     chooser: "Chooser | None" = None
+    pool: PoolShare | None = None
 
 
 class Chooser(Struct, frozen=True):
@@ -136,6 +139,7 @@ class Offer(Struct, frozen=True):
     nameless: the rule of a request that names neither group nor a known service, where no default group says it.
     services: the same offer for other services than data, whose groups and identifiers are numbers of their own
     (RFC 8506 §8.28): by name, such as 'sms', or by name and direction, such as 'voice/originating'.
+    has_pools: some of its groups (not those of `services`) share credit pools.
     """
 
     name: str
@@ -156,6 +160,7 @@ class Offer(Struct, frozen=True):
     """CRC-32 over everything else in it, its services included: tells that rules or prices have changed."""
     lifecycle: str = ""
     """Name of the life cycle of its subscribers; none when empty."""
+    has_pools: bool = False
 
     def rules(self) -> Iterator[GroupRule]:
         """Every rule of every service, some more than once."""

@@ -34,6 +34,7 @@ from diameter_ocs.rating.geography_file import (
 from diameter_ocs.rating.lifecycles_file import LifecycleFile, TopUpFile, lifecycles
 from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.rating.mistakes import Mistakes
+from diameter_ocs.rating.pool_file import with_pools
 from diameter_ocs.rating.prices_file import PriceFile, timed_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.selection import Geography, RateSheet, Selection
@@ -63,6 +64,7 @@ class GroupFile(PricesFile):
     tariff: str | None = None
     partial_events: bool = False
     refund_without_reference: bool = False
+    pool: Unsigned32 | None = None
     quota: str
     final: str | None = None
     when: list[WhenFile] = []
@@ -197,6 +199,7 @@ EXAMPLES = {
     "rating_groups": "rating_groups = [10, 20]",
     "price": 'price = "0.02"',
     "per": 'per = "1 MB"',
+    "pool": "pool = 1",
 }
 """What a key may look like, by its name."""
 
@@ -273,13 +276,16 @@ class _Compiler:
         self, name: str, offer: OfferFile, policies: dict[str, QuotaPolicy], units: dict[str, UnitType]
     ) -> Offer:
         parts: dict[str, _Part] = {DATA: _Part()}
+        final = self._named_final(f"offers.{name}", offer.final)
+        make = partial(self._rule, policies=policies, units=units, otherwise=final, zone_of=offer.time_zone)
+        rules = []
         for index, group in enumerate(offer.groups):
             key = f"offers.{name}.groups.{index}"
-            final = self._named_final(f"offers.{name}", offer.final)
-            make = partial(self._rule, policies=policies, units=units, otherwise=final, zone_of=offer.time_zone)
             rule = make(key, group)
-            if group.when:
-                rule = self._with_variants(key, group, rule, make)
+            rules.append(self._with_variants(key, group, rule, make) if group.when else rule)
+        rules = with_pools(f"offers.{name}", offer.groups, rules, self._problem)
+        for index, (group, rule) in enumerate(zip(offer.groups, rules, strict=True)):
+            key = f"offers.{name}.groups.{index}"
             if not (group.rating_groups or group.service_identifiers or group.all_others or group.default):
                 self._problem(key, "name rating_groups or service_identifiers, or set all_others = true")
             part = group.service if group.direction is None else f"{group.service}/{group.direction}"
@@ -520,6 +526,7 @@ class _Part:
             tuple(dict.fromkeys(file.products)),
             any(rule.quota.tuning is not None and rule.quota.tuning.day_cap is not None for rule in self._rules()),
             lifecycle=file.lifecycle or "",
+            has_pools=any(rule.pool is not None for rule in self._rules()),
         )
 
     def _rules(self) -> Iterator[GroupRule]:

@@ -139,9 +139,11 @@ def change_offer(
 
 
 def ask_gateway(command: AskGateway, account: Account, session: Session | None, at_ms: int) -> Decision:
-    """An operator's request to a gateway, on record. NOT_FOUND when there is no such open session."""
+    """An operator's request to a gateway, on record. NOT_FOUND when there is no such open session, or pool in it."""
     if session is None or session.status is not SessionStatus.OPEN:
         return refuse(Verdict.NOT_FOUND, f"there is no open session {told_key(command.session_id)}")
+    if command.pool is not None and all(pool.pool_id != command.pool for pool in session.pools):
+        return refuse(Verdict.NOT_FOUND, f"session {told_key(command.session_id)} has no credit pool {command.pool}")
     book = Book(account)
     after = book.account()
     kind = f"{command.kind.value}_asked"
@@ -163,6 +165,7 @@ def ask_gateway(command: AskGateway, account: Account, session: Session | None, 
         command.reason or "operator",
         at_ms,
         command.rating_group,
+        pool=command.pool,
     )
     data = {"account_id": account.account_id, "request_id": asked.request_id}
     return Decision(Outcome(data=data), after, entry=entry, requests=(asked,))

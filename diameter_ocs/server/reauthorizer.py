@@ -297,7 +297,7 @@ class Reauthorizer:
 
         request = _united(rows)
         if self._gateway_of(session).reauthorisation != "group":
-            request = replace(request, rating_group=None, service_identifier=None)
+            request = replace(request, rating_group=None, service_identifier=None, pool=None)
         report = await self._courier.deliver(request, session, sent, watch.seen.is_set)
         if report.fate is Fate.ANSWERED:
             for row in rows:
@@ -412,8 +412,8 @@ class _Reach:
 def _united(rows: Sequence[GatewayRequest]) -> GatewayRequest:
     """One request for several: with the scope they share, else for the whole session (RFC 8506 §5.5)."""
     first = replace(rows[0], tries=max(row.tries for row in rows))
-    scopes = {(row.rating_group, row.service_identifier) for row in rows}
-    return first if len(scopes) == 1 else replace(first, rating_group=None, service_identifier=None)
+    scopes = {(row.rating_group, row.service_identifier, row.pool) for row in rows}
+    return first if len(scopes) == 1 else replace(first, rating_group=None, service_identifier=None, pool=None)
 
 
 def _tried(rows: Sequence[GatewayRequest], report: Report) -> list[GatewayRequest]:

@@ -11,6 +11,7 @@ from enum import IntEnum
 from msgspec import Struct
 
 from diameter_ocs.charging.request import ReportingReason, RequestType
+from diameter_ocs.simulator.pool import PoolReference
 from diameter_ocs.wire.result_code import ResultCode, is_protocol_error
 
 SUCCESS = int(ResultCode.SUCCESS)
@@ -77,6 +78,7 @@ class GroupAnswer(Struct, frozen=True):
     filters: tuple[str, ...] = ()
     reference: bytes = b""
     """Refund-Information."""
+    pool: PoolReference | None = None
 
 
 class Answer(Struct, frozen=True):

@@ -56,8 +56,15 @@ class Counters:
     result_codes: dict[int, int] = field(default_factory=dict)
 
 
-ServerRequest = Callable[[int, str, int | None], ResultCode | None]
-"""What to answer to a RAR or ASR: command, Session-Id, Rating-Group. None: nothing at all."""
+class Scope(msgspec.Struct, frozen=True):
+    """What a RAR is about; the whole session when neither is named."""
+
+    rating_group: int | None = None
+    pool: int | None = None
+
+
+ServerRequest = Callable[[int, str, Scope], ResultCode | None]
+"""What to answer to a RAR or ASR: command, Session-Id and scope. None: nothing at all."""
 
 
 class Gateway:
@@ -77,7 +84,7 @@ class Gateway:
         self.counters = Counters()
         self.on_answer: Callable[[Request, Answer, float], None] | None = None
         """Called with every answer and the seconds it took."""
-        self.on_server_request: ServerRequest = lambda command, session_id, group: ResultCode.UNKNOWN_SESSION_ID
+        self.on_server_request: ServerRequest = lambda command, session_id, scope: ResultCode.UNKNOWN_SESSION_ID
         settings = settings or LinkSettings()
         self.links = [
             Link(address, lambda: Connection(self.origin, self, settings), settings)
@@ -256,8 +263,10 @@ class Gateway:
             tree = wire_message.success(self.origin, ResultCode.COMMAND_UNSUPPORTED)
             connection.write(wire_message.encode_answer(header, tree, ERROR))
             return
-        session_id, group = str(request.value("Session-Id")), request.value("Rating-Group")
-        code = self.on_server_request(header.command, session_id, group if isinstance(group, int) else None)
+        session_id = str(request.value("Session-Id"))
+        named = (request.value("Rating-Group"), request.value("G-S-U-Pool-Identifier"))
+        scope = Scope(*(number if isinstance(number, int) else None for number in named))
+        code = self.on_server_request(header.command, session_id, scope)
         if code is None:
             return
         tree = [("Session-Id", session_id), *wire_message.success(self.origin, code)]

@@ -9,6 +9,7 @@ from enum import Enum
 from diameter_ocs.charging.request import ReportingReason
 from diameter_ocs.rating.final_units import FinalUnitAction
 from diameter_ocs.simulator.credit import SUCCESS, GroupAnswer, Report
+from diameter_ocs.simulator.pool import Share
 from diameter_ocs.wire.result_code import ResultCode
 
 TX_SECONDS = 10.0
@@ -75,6 +76,8 @@ class Group:
     last_traffic: float = 0.0
     reported_at: float = 0.0
     was_granted: bool = False
+    share: Share | None = None
+    """Its part in a credit pool, while what it holds is in one."""
     result_code: int = 0
     """Of the latest answer about this group."""
 
@@ -84,6 +87,8 @@ class Group:
         if self.phase is GroupPhase.FREE:
             return None
         has_quota = self.phase in (GroupPhase.ACTIVE, GroupPhase.WAITING)
+        if self.share is not None and has_quota:
+            return self.share.units_left
         return max(0, self.quota - self.used) if has_quota else 0
 
     @property
@@ -105,18 +110,22 @@ class Group:
         passed = octets if self.habits.overuses and has_quota else min(octets, self.allowance or 0)
         self.used += passed
         self.flown += passed
+        if self.share is not None:
+            self.share.draw(passed)
         if passed:
             self.last_traffic = now
         return passed
 
     def due_by_use(self) -> Due | None:
         """The report owed because of what was used (TS 32.299 §6.5.4, RFC 8506 §5.6)."""
-        rest = self.quota - self.used
+        rest = self.quota - self.used if self.share is None else self.share.units_left
         if self.phase is not GroupPhase.ACTIVE:
             return None
         if self.final is not None:
             return after_final_units(self.final) if rest <= 0 else None
-        if self.used * 100 >= self.quota * self.habits.exhausted_percent:
+        if self.share is not None and not rest:
+            return Due(True, ReportingReason.POOL_EXHAUSTED)
+        if self.share is None and self.used * 100 >= self.quota * self.habits.exhausted_percent:
             return Due(True, ReportingReason.QUOTA_EXHAUSTED)
         if self.habits.obeys_threshold and rest < self.threshold <= self.quota:
             return Due(True, ReportingReason.THRESHOLD)
@@ -158,14 +167,21 @@ class Group:
             used, seconds = self.used, int(now - self.reported_at)
             self.used, self.reported_at = 0, now
         self.quota = max(0, self.quota - (used or 0)) if due.asks else 0
+        self.share = self.share if due.asks else None
         self.phase = due.then
         return Report(self.rating_group, due.asks, used, due.reason, seconds)
 
-    def take(self, heard: GroupAnswer, now: float) -> None:
-        """A new quota replaces what was left of the old one; octets since the report count against it."""
+    def take(self, heard: GroupAnswer, now: float, share: Share | None = None) -> None:
+        """A new quota replaces what was left of the old one; octets since the report count against it.
+
+        share: in the pool that the answer names; the quota is added to it.
+        """
+        self.share = share if heard.result_code == SUCCESS else None
+        if self.share is not None:
+            self.share.draw(-(heard.granted or 0))
         if heard.result_code == ResultCode.CREDIT_CONTROL_NOT_APPLICABLE:
             self.phase = GroupPhase.FREE
-        elif heard.result_code != SUCCESS or not (heard.granted or heard.final_action is not None):
+        elif heard.result_code != SUCCESS or not (heard.granted or heard.final_action is not None or share is not None):
             self.phase, self.quota = GroupPhase.STOPPED, 0
         else:
             self._start(heard, now)

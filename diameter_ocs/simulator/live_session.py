@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from diameter_ocs.simulator.credit import Request, Subscriber, TerminationCause
 from diameter_ocs.simulator.dialect import THREE_GPP, Dialect
-from diameter_ocs.simulator.gateway import Gateway, NoAnswer
+from diameter_ocs.simulator.gateway import Gateway, NoAnswer, Scope
 from diameter_ocs.simulator.group import GroupPhase, Habits
 from diameter_ocs.simulator.message import ABORT_SESSION
 from diameter_ocs.simulator.session import GatewaySession
@@ -105,7 +105,7 @@ class LiveSession:
             sent = self._dispatch() or sent
         return sent
 
-    def server_request(self, command: int, rating_group: int | None) -> ResultCode:
+    def server_request(self, command: int, scope: Scope) -> ResultCode:
         """A RAR or ASR came: what to answer; the CCR that follows is sent by itself (RFC 8506 §5.5)."""
         self._asked.append(command)
         self._was_asked.set()
@@ -115,7 +115,7 @@ class LiveSession:
             self.model.terminate(self.now(), TerminationCause.ADMINISTRATIVE)
             self._dispatch()
             return ResultCode.SUCCESS
-        asked = self.model.reauthorise(rating_group)
+        asked = self.model.reauthorise(scope.rating_group, scope.pool)
         self._dispatch()
         return ResultCode.LIMITED_SUCCESS if asked else ResultCode.SUCCESS
 

@@ -1,9 +1,12 @@
 """Whole Diameter messages of a gateway: requests into octets, answers into values (RFC 6733 §5, RFC 8506 §3)."""
 
+from fractions import Fraction
+
 from diameter_ocs.errors import MessageError
 from diameter_ocs.simulator.credit import SUCCESS, Answer, GroupAnswer, Request
 from diameter_ocs.simulator.dialect import CREDIT_CONTROL, Dialect, Origin
 from diameter_ocs.simulator.packet_data import AvpTree
+from diameter_ocs.simulator.pool import PoolReference
 from diameter_ocs.values.amount import micros_of
 from diameter_ocs.wire.codec import Avp, Message, decode_message, encode_avp, encode_message
 from diameter_ocs.wire.dictionary import default_dictionary
@@ -133,7 +136,17 @@ def _group(mscc: Avp) -> GroupAnswer:
         redirect_address=_redirect_address(final) if final else "",
         filters=_filters(final) if final else (),
         reference=_octets(mscc.first("Refund-Information")),
+        pool=_pool(mscc.first("G-S-U-Pool-Reference")),
     )
+
+
+def _pool(reference: Avp | None) -> PoolReference | None:
+    amount = reference.first("Unit-Value") if reference is not None else None
+    if reference is None or amount is None:
+        return None
+    digits, exponent = _number(amount.first("Value-Digits")) or 0, _number(amount.first("Exponent")) or 0
+    multiplier = Fraction(digits) * Fraction(10) ** exponent
+    return PoolReference(_number(reference.first("G-S-U-Pool-Identifier")) or 0, multiplier)
 
 
 def _redirect_address(final: Avp) -> str:

@@ -28,7 +28,7 @@ from diameter_ocs.simulator.credit import (
     TerminationCause,
 )
 from diameter_ocs.simulator.dialect import THREE_GPP, Dialect, Origin, sister_host, write_3gpp
-from diameter_ocs.simulator.gateway import Gateway, NoAnswer, Transaction
+from diameter_ocs.simulator.gateway import Gateway, NoAnswer, Scope, Transaction
 from diameter_ocs.simulator.message import ABORT_SESSION
 from diameter_ocs.simulator.misdeeds import Misdeed, Mix, UpdatePlan, session_plan
 from diameter_ocs.simulator.packet_data import AvpTree
@@ -159,7 +159,7 @@ class _Run:
         books = {session.session_id: session.books.groups for session in self.sessions.values()}
         return MixReport(len(self.sessions), requests, tuple(counts), tuple(self.faults), books)
 
-    def _asked(self, command: int, session_id: str, rating_group: int | None) -> ResultCode | None:
+    def _asked(self, command: int, session_id: str, scope: Scope) -> ResultCode | None:
         session = self.sessions.get(session_id)
         return session.asked(command) if session is not None else ResultCode.UNKNOWN_SESSION_ID
 

@@ -176,10 +176,10 @@ class _Player:
         }
         by_id = {live.session_id: live for live in self.sessions.values()}
         unknown = gateway.on_server_request
-        gateway.on_server_request = lambda command, session_id, group: (
-            by_id[session_id].server_request(command, group)
+        gateway.on_server_request = lambda command, session_id, scope: (
+            by_id[session_id].server_request(command, scope)
             if session_id in by_id
-            else unknown(command, session_id, group)
+            else unknown(command, session_id, scope)
         )
 
     def _dialect(self, name: str, otherwise: Dialect) -> Dialect:
@@ -306,6 +306,7 @@ def _enough(result: bool | None) -> str:
 def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int | None, int]) -> Iterator[str]:
     groups = live.model.groups
     named = {*expect.groups, *expect.granted, *expect.final, *expect.refused, *expect.stopped, *expect.restricted}
+    named |= expect.pools.keys()
     named -= groups.keys()
     for group in named:
         yield f"group {group_name(group)} is not part of the session"
@@ -331,3 +332,7 @@ def _group_mismatches(expect: Expectation, live: LiveSession, passed: dict[int |
     for group in expect.restricted:
         if group in groups and groups[group].phase is not GroupPhase.RESTRICTED:
             yield f"group {group_name(group)} is {groups[group].phase.value}, expected it restricted"
+    for group, pool_id in expect.pools.items():
+        share, pool = groups[group].share if group in groups else None, live.model.pools.get(pool_id)
+        if group in groups and (share is None or share.pool is not pool):
+            yield f"group {group_name(group)} does not draw on pool {pool_id}"

@@ -52,6 +52,7 @@ EXPECT = (
     "passed",
     "stopped",
     "restricted",
+    "pools",
     "resent",
     "enough",
     "cost",
@@ -142,7 +143,8 @@ class Expectation(Struct, frozen=True):
     result: Result-Code of the last answer. groups: MSCC Result-Code by group. final: groups whose
     quota now has final units. refused: groups stopped, with the code. passed: octets let through by
     this step. phase: open, closed, failed. stopped: groups that no longer let traffic through.
-    restricted: groups that are redirected or restricted after their final units.
+    restricted: groups that are redirected or restricted after their final units. pools: number of the credit
+    pool that a group draws on.
     resent: requests sent again with the T flag in this step. enough: result of a balance check.
     cost_micros: what Cost-Information says.
     """
@@ -154,6 +156,7 @@ class Expectation(Struct, frozen=True):
     final: tuple[int | None, ...] = ()
     stopped: tuple[int | None, ...] = ()
     restricted: tuple[int | None, ...] = ()
+    pools: Mapping[int | None, int] = {}
     refused: Mapping[int | None, int] = {}
     phase: str | None = None
     resent: int | None = None
@@ -379,6 +382,7 @@ class _Parser:
             final=self._groups(f"{where}.final", table.get("final", [])),
             stopped=self._groups(f"{where}.stopped", table.get("stopped", [])),
             restricted=self._groups(f"{where}.restricted", table.get("restricted", [])),
+            pools=self._codes(where, table, "pools"),
             refused=self._codes(where, table, "refused"),
             phase=phase if isinstance(phase, str) else None,
             resent=self._code(f"{where}.resent", table.get("resent")),

@@ -10,11 +10,13 @@ RFC 8506 §4 (client side), TS 32.299 §6.5.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from fractions import Fraction
 
 from diameter_ocs.charging.request import ReportingReason, RequestType
 from diameter_ocs.simulator.credit import SUCCESS, Answer, Books, GroupAnswer, Report, Request, Subscriber
 from diameter_ocs.simulator.credit import TerminationCause as Cause
 from diameter_ocs.simulator.group import Due, Group, GroupPhase, Habits, after
+from diameter_ocs.simulator.pool import CreditPool, Share
 from diameter_ocs.wire.result_code import ResultCode, is_protocol_error
 
 CAN_ASK = (GroupPhase.ACTIVE, GroupPhase.RESTRICTED, GroupPhase.IDLE)
@@ -39,6 +41,7 @@ class GatewaySession:
     habits: Habits = field(default_factory=Habits)
     phase: Phase = Phase.NEW
     groups: dict[int | None, Group] = field(default_factory=dict)
+    pools: dict[int, CreditPool] = field(default_factory=dict)
     books: Books = field(default_factory=Books)
     unanswered: dict[int, tuple[Request, float]] = field(default_factory=dict)
     result_code: int = 0
@@ -68,7 +71,7 @@ class GatewaySession:
         if group.phase is GroupPhase.IDLE and octets and not self._opening:
             self._due[rating_group] = Due(asks=True, reason=None, reports=False)
         passed = group.let_through(octets, now)
-        self._note(group, group.due_by_use())
+        self._note_use(group)
         return passed
 
     def due(self, now: float) -> None:
@@ -101,12 +104,14 @@ class GatewaySession:
         self._due.clear()
         self._close([], now, cause)
 
-    def reauthorise(self, rating_group: int | None) -> bool:
-        """A RAR came for one group or, with None, for all; False when nothing can be asked (RFC 8506 §5.5).
+    def reauthorise(self, rating_group: int | None, pool_id: int | None = None) -> bool:
+        """A RAR came for one group or pool or, with None, for all; False when nothing can be asked (RFC 8506 §5.5).
 
         A group that was stopped for lack of credit is asked for again.
         """
         named = [group for group in self._open_groups() if rating_group in (None, group.rating_group)]
+        if pool_id is not None:
+            named = [group for group in named if group.share and group.share.pool is self.pools.get(pool_id)]
         asked = [group for group in named if group.phase in CAN_ASK or group.lacks_credit]
         for group in asked:
             reports = group.phase is GroupPhase.ACTIVE
@@ -177,6 +182,15 @@ class GatewaySession:
         if due is not None:
             self._due.setdefault(group.rating_group, due)
 
+    def _note_use(self, group: Group) -> None:
+        """The same for what use makes due; an exhausted pool is reported by all its groups together."""
+        due = group.due_by_use()
+        self._note(group, due)
+        if due is not None and due.reason is ReportingReason.POOL_EXHAUSTED:
+            for other in self._open_groups():
+                if other.phase is GroupPhase.ACTIVE and _same_pool(group, other):
+                    self._note(other, other.due_by_use() or due)
+
     def _send_reports(self, reports: list[Report], now: float) -> None:
         """As updates; when the last group has just ended, in the CCR-Termination (RFC 8506 §5.6.1)."""
         if not any(group.is_alive for group in self.groups.values()):
@@ -229,14 +243,29 @@ class GatewaySession:
     def _obey(self, request: Request, answer: Answer, now: float) -> None:
         """Group by group; a group the server says nothing about was not granted anything."""
         denied = ResultCode.END_USER_SERVICE_DENIED
+        self._renew_pools(request)
         for report in request.reports:
             group, heard = self.groups[report.rating_group], answer.group(report.rating_group)
             if report.asks and group.phase is GroupPhase.WAITING:
-                group.take(heard or GroupAnswer(report.rating_group, denied), now)
-                self._note(group, group.due_by_use())
+                heard = heard or GroupAnswer(report.rating_group, denied)
+                group.take(heard, now, self._share(heard))
+                self._note_use(group)
             elif heard is not None and group.phase is GroupPhase.RESTRICTED:
                 group.valid_until = after(now, heard.validity_seconds)
             group.result_code = heard.result_code if heard is not None else denied
+
+    def _renew_pools(self, request: Request) -> None:
+        """A pool that no other group holds starts anew; what flowed since the reports counts against it."""
+        reported = {report.rating_group for report in request.reports}
+        for pool in self.pools.values():
+            members = [group for group in self.groups.values() if group.share and group.share.pool is pool]
+            if all(group.rating_group in reported for group in members):
+                pool.left = -sum((group.used * group.share.multiplier for group in members if group.share), Fraction())
+
+    def _share(self, heard: GroupAnswer) -> Share | None:
+        if heard.pool is None:
+            return None
+        return Share(self.pools.setdefault(heard.pool.pool_id, CreditPool()), heard.pool.multiplier)
 
     def _go_free(self) -> None:
         """4011 for the whole session: no credit control any more, the service goes on (RFC 8506 §9.1)."""
@@ -256,3 +285,7 @@ class GatewaySession:
         self._due.clear()
         for group in self.groups.values():
             group.phase = GroupPhase.STOPPED
+
+
+def _same_pool(one: Group, other: Group) -> bool:
+    return one.share is not None and other.share is not None and one.share.pool is other.share.pool

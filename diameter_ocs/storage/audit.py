@@ -66,7 +66,8 @@ def held_by_sessions(sessions: Sequence[Session]) -> dict[str, int]:
     """Per bucket_id, what the reservations of these sessions promise together."""
     held: Counter[str] = Counter()
     for session in sessions:
-        for quota in session.quotas:
-            for reservation in quota.reservations:
-                held[reservation.bucket_id] += reservation.amount
+        of_quotas = (reservation for quota in session.quotas for reservation in quota.reservations)
+        of_pools = (reservation for pool in session.pools for reservation in pool.reservations)
+        for reservation in (*of_quotas, *of_pools):
+            held[reservation.bucket_id] += reservation.amount
     return dict(held)

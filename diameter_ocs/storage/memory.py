@@ -201,6 +201,8 @@ class MemoryStore:
             for quota in session.quotas:
                 for reservation in quota.reservations:
                     units[quota.rating_group] += reservation.units
+                if quota.pool is not None:
+                    units[quota.rating_group] += quota.granted
         return dict(units)
 
     def size_bytes(self) -> int:

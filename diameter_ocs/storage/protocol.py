@@ -176,7 +176,10 @@ class Store(Protocol):
         """How much is stored."""
 
     async def reserved_units(self) -> Mapping[int | None, int]:
-        """Service units that the reservations of all open sessions pay for, by rating group. Reads every session."""
+        """Service units that the reservations of all open sessions pay for, by rating group. Reads every session.
+
+        A member of a credit pool counts with its own grant.
+        """
 
     def size_bytes(self) -> int:
         """How much room the records take on disk, as far as this machine can see it."""

@@ -17,9 +17,9 @@ from diameter_ocs.ledger.account import Account, Subscriber
 from diameter_ocs.ledger.journal import Entry, Posting
 from diameter_ocs.values.identity import Identity, IdentityKind, SubscriberRef
 
-RequestRow = tuple[str, str, str, str, str, int, int | None, int | None, str, int, int, int]
+RequestRow = tuple[str, str, str, str, str, int, int | None, int | None, str, int, int, int, int | None]
 """account_id, request_id, session_id, kind, cause, created_ms, rating_group, service_identifier, state, tries,
-result_code, is_pending"""
+result_code, is_pending, pool"""
 
 T = TypeVar("T")
 
@@ -104,17 +104,18 @@ def request_row(request: GatewayRequest) -> RequestRow:
         request.tries,
         request.result_code,
         int(request.is_pending),
+        request.pool,
     )
 
 
 def request_of(row: RequestRow) -> GatewayRequest:
-    account_id, request_id, session_id, kind, cause, created_ms, group, service, state, tries, code, _ = row
+    account_id, request_id, session_id, kind, cause, created_ms, group, service, state, tries, code, _, pool = row
     try:
         what, progress = RequestKind(kind), RequestState(state)
     except ValueError as error:
         raise StoreCorrupt(f"the database holds request {request_id} of account {account_id}: {error}") from None
     return GatewayRequest(
-        account_id, request_id, session_id, what, cause, created_ms, group, service, progress, tries, code
+        account_id, request_id, session_id, what, cause, created_ms, group, service, progress, tries, code, pool
     )
 
 

@@ -34,8 +34,19 @@ ENTRY_COLUMNS = (
 
 REQUEST_COLUMNS = (
     "account_id, request_id, session_id, kind, cause, created_ms, rating_group, service_identifier, state, tries,"
-    " result_code, is_pending"
+    " result_code, is_pending, pool"
 )
+
+
+RESERVED_UNITS = """
+SELECT rating_group, sum(units) FROM (
+    SELECT rating_group, units FROM reservations WHERE pool IS NULL
+    UNION ALL
+    SELECT q.value ->> 'rating_group', coalesce(q.value ->> 'granted', 0)
+    FROM sessions AS s, json_each(s.state, '$.quotas') AS q
+    WHERE s.status = 'open' AND q.value ->> 'pool' IS NOT NULL
+) GROUP BY rating_group
+"""
 
 
 @contextmanager
@@ -242,7 +253,7 @@ def _number(db: sqlite3.Connection, sql: str) -> int:
 
 def reserved_units(db: sqlite3.Connection) -> dict[int | None, int]:
     """See Store.reserved_units."""
-    return dict(db.execute("SELECT rating_group, sum(units) FROM reservations GROUP BY rating_group").fetchall())
+    return dict(db.execute(RESERVED_UNITS).fetchall())
 
 
 def born_ms(db: sqlite3.Connection) -> int:

@@ -84,8 +84,8 @@ WRITE_KEPT = Statement(
 )
 CREATE_REQUEST = Statement(
     "INSERT INTO gateway_requests (account_id, request_id, session_id, kind, cause, created_ms, rating_group,"
-    " service_identifier, state, tries, result_code, is_pending) VALUES {rows}",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    " service_identifier, state, tries, result_code, is_pending, pool) VALUES {rows}",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 NOTE_REQUEST = Statement(
     "UPDATE gateway_requests SET state = new.column3, tries = new.column4, result_code = new.column5,"
@@ -283,7 +283,7 @@ def note_requests(db: sqlite3.Connection, requests: Sequence[GatewayRequest]) ->
     """See Store.note_requests."""
     rows = [request_row(request) for request in requests]
     db.execute("BEGIN IMMEDIATE")
-    NOTE_REQUEST.run(db, [(row[0], row[1], *row[8:]) for row in rows])
+    NOTE_REQUEST.run(db, [(row[0], row[1], *row[8:12]) for row in rows])
     db.execute("COMMIT")
 
 

@@ -176,17 +176,18 @@ KNOWN = {
     Bucket: "bucket_id unit remaining reserved priority valid_from_ms valid_until_ms rating_groups name terms",
     Owned: "owned_id product subscriber_id bought_ms anchor_ms period next_ms state unpaid_since_ms",
     Quota: "rating_group service_identifiers unit granted reservations priced_units charged_micros used_units final"
-    " assumed_units memory dry",
+    " assumed_units memory dry pool",
     Session: "session_id account_id subscriber_id opened_ms last_ms expires_ms origin_host origin_realm"
     " service_context status quotas highest_number opened_seq answers closed_ms close_reason supervised_seconds"
-    " rated_as conditions offer tariff",
+    " rated_as conditions offer tariff may_pool pools",
     SessionRequest: "session_id request_type request_number fingerprint service_context origin_host origin_realm"
-    " identities credits termination_cause is_undivided rated_as changed_to conditions gateway fault",
+    " identities credits termination_cause is_undivided rated_as changed_to conditions gateway fault"
+    " multiple_services",
     ServiceCredit: "rating_group service_identifiers requested used reporting_reason in_money refund",
-    GroupRule: "name unit treatment quota rate final timed is_partial_allowed is_refund_free chooser",
+    GroupRule: "name unit treatment quota rate final timed is_partial_allowed is_refund_free chooser pool",
     QuotaPolicy: "default_units minimum_units maximum_units validity_seconds threshold_percent holding_seconds tuning",
     Offer: "name by_group by_service otherwise default_rating_group end_session_when_empty is_controlled answers"
-    " nameless services products has_day_caps fingerprint lifecycle",
+    " nameless services products has_day_caps fingerprint lifecycle has_pools",
 }
 
 

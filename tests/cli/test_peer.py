@@ -47,7 +47,7 @@ async def test_the_catalogue_is_read_again(ocs, tmp_path):
     async with running_ocs(tmp_path / "node", catalogue__file=str(file)) as node:
         file.write_text(file.read_text().replace('"demo-1"', '"demo-2"').replace('price = "0.02"', 'price = "0.03"'))
         said = (await call(ocs, node, "catalogue", "reload")).stdout
-        assert "catalogue demo-2 is in force; changed offers: prepaid-data" in said
+        assert "catalogue demo-2 is in force; changed offers: pooled-data, prepaid-data" in said
 
 
 async def test_every_mistake_of_a_catalogue_is_told(ocs, tmp_path):

@@ -144,10 +144,13 @@ WRONG = [
     (("account", "create", "--rating-group", "3"), "--rating-group: belongs to data buckets"),
     (("account", "create", "a b"), "ACCOUNT: 'a b' must be"),
     (("account", "create", "x" * 65), "ACCOUNT: "),
-    (("account", "create", "--msisdn", "12345"), "--offer: a subscriber needs one of: bundle-only, prepaid-data"),
+    (
+        ("account", "create", "--msisdn", "12345"),
+        "--offer: a subscriber needs one of: bundle-only, pooled-data, prepaid-data",
+    ),
     (("account", "create", "--offer", "prepaid-data"), "--msisdn: a subscriber needs an identity"),
     (("account", "create", "--offer", "prepaid-date", "--imsi", "12345"), "did you mean 'prepaid-data'?"),
-    (("account", "create", "--offer", "zzz", "--imsi", "12345"), "known: bundle-only, prepaid-data"),
+    (("account", "create", "--offer", "zzz", "--imsi", "12345"), "known: bundle-only, pooled-data, prepaid-data"),
     (("account", "create", "--imsi", "12a45", "--offer", "prepaid-data"), "--imsi: '12a45' is not a IMSI"),
     (
         ("account", "create", "--imsi", "12345", "--offer", "prepaid-data", "--time-zone", "Mars"),

@@ -14,17 +14,17 @@ SESSION = "pgw01.example.org;1;1"
 MSISDN = Identity(IdentityKind.E164, "49151000001")
 
 
-async def send(config, kind, number, session=SESSION, who=MSISDN):
-    """A CCR for rating group 10, on the engine of a node that is gone again."""
+async def send(config, kind, number, session=SESSION, who=MSISDN, groups=(10,), **more):
+    """A CCR for some rating groups, on the engine of a node that is gone again."""
     loaded = load_config(config, {})
     store = store_of(loaded)
     await store.open()
     engine = engine_of(loaded, store)
     await engine.start()
     try:
-        asked = (ServiceCredit(10, (), ServiceUnits()),)
+        asked = tuple(ServiceCredit(group, (), ServiceUnits()) for group in groups)
         request = SessionRequest(session, kind, number, 1, "32251@3gpp.org", "pgw01.example.org", "example.org",
-                                 (who,), asked)  # fmt: skip
+                                 (who,), asked, **more)  # fmt: skip
         assert (await engine.execute(request)).verdict is Verdict.SUCCESS
     finally:
         await engine.stop()
@@ -67,6 +67,39 @@ def test_an_operator_asks_for_a_group_or_for_the_end(dry):
     assert [each["kind"] for each in history][1:] == ["reauthorize_asked", "reauthorize_asked", "abort_asked"]
     assert "abort asked" in dry("session", "show").stdout
     assert "every balance is proved" in dry("audit").stdout
+
+
+@pytest.fixture
+def pooled(ocs):
+    """A session with two groups in a pool."""
+    ocs("account", "create", "acme", "--msisdn", MSISDN.value, "--offer", "pooled-data", "--balance", "9.00")
+    asyncio.run(send(ocs.config, RequestType.INITIAL, 0, groups=(10, 20), multiple_services=True))
+    return ocs
+
+
+def test_a_pool_is_shown_explained_and_asked_for(pooled):
+    shown = pooled.json("session", "show")
+    assert [each["pool"] for each in shown["quotas"]] == [1, 1]
+    (pool,) = shown["pools"]
+    assert pool["reserved_micros"] == 200_000 + 300_000
+    assert pool["multipliers"] == [{"rating_group": 10, "multiplier": 2}, {"rating_group": 20, "multiplier": 3}]
+    said = pooled("session", "show").stdout
+    assert "Credit pools" in said
+    assert "10 x 2, 20 x 3" in said
+    asked = ["quota", "explain", "--subscriber", MSISDN.value, "--rating-group", "20", "--session", SESSION]
+    assert pooled.json(*asked)["pool"] == {"pool": 1, "multiplier": 3}
+    assert "in pool 1 at multiplier 3" in pooled(*asked).stdout
+    (row,) = pooled.json("session", "reauthorize", SESSION, "--pool", "1")["requests"]
+    assert (row["pool"], row["rating_group"]) == (1, None)
+    assert "pool 1" in pooled("session", "show").stdout
+    assert "every balance is proved" in pooled("audit").stdout
+
+
+def test_only_one_scope_and_only_a_pool_that_is_there(pooled):
+    assert "name one of them" in pooled.refused(
+        "session", "reauthorize", SESSION, "--pool", "1", "--rating-group", "10"
+    )
+    assert "has no credit pool 7" in pooled.refused("session", "reauthorize", SESSION, "--pool", "7", code=1)
 
 
 def test_blocking_aborts_open_sessions(dry):

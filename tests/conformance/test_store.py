@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from diameter_ocs.charging.decision import Kept
 from diameter_ocs.charging.outbox import GatewayRequest, RequestKind, RequestState
 from diameter_ocs.charging.request import RequestType
-from diameter_ocs.charging.session import Answer, Session, SessionStatus
+from diameter_ocs.charging.session import Answer, Pool, Quota, Reservation, Session, SessionStatus
 from diameter_ocs.errors import StoreError, StoreUnavailable
+from diameter_ocs.rating.pool import PoolShare
 from diameter_ocs.storage.protocol import AccountWrite, SessionRef, Store, StoreTotals, VersionedAccount, Wanted
 from diameter_ocs.values.identity import Identity, IdentityKind, SubscriberRef
 from tests.support.stores import (
@@ -434,6 +435,15 @@ async def test_reserved_units_are_those_of_open_sessions(store: Store) -> None:
     assert await store.reserved_units() == {10: 130}
 
 
+async def test_reserved_units_of_members_of_a_pool_are_their_own_grants(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    share = PoolShare(1, 2, 100)
+    members = (Quota(10, granted=60, pool=share), Quota(20, granted=7, pool=share), Quota(30, pool=share))
+    pool = Pool(1, 100, 134, (Reservation("money", 2, 134),))
+    await put_sessions(store, "acc-1", replace(session("s", "acc-1"), quotas=members, pools=(pool,)))
+    assert await store.reserved_units() == {10: 60, 20: 7, 30: 0}
+
+
 # life ---------------------------------------------------------------------------------------------
 
 
@@ -550,7 +560,7 @@ async def test_open_sessions_of_an_account_are_loaded(store: Store) -> None:
 async def test_requests_are_written_with_their_cause_or_not_at_all(store: Store) -> None:
     await with_accounts(store, "acc-1", "acc-2")
     late = asked("acc-1", "2-0", "s", 20, rating_group=0, service_identifier=7)
-    early = asked("acc-1", "2-1", "t", 10)
+    early = asked("acc-1", "2-1", "t", 10, pool=5)
     current = AccountWrite("acc-1", 1, account("acc-1"), outbox=(late, early))
     stale = AccountWrite("acc-2", 9, account("acc-2"), outbox=(asked("acc-2", "2-0", "u"),))
     assert await store.commit([current, stale]) == {"acc-2"}

@@ -35,12 +35,13 @@ def test_the_example_messages_octet_for_octet():
         ({"rating_group": None}, set()),
         ({"rating_group": 0}, {"Rating-Group"}),
         ({"rating_group": None, "service_identifier": 7}, {"Service-Identifier"}),
+        ({"rating_group": None, "pool": 1}, {"G-S-U-Pool-Identifier"}),
     ],
 )
 def test_what_is_to_be_authorised_again(scope, names):
-    """RFC 8506 §5.5: the whole session, or one of its groups or services."""
+    """RFC 8506 §5.5: the whole session, or one of its groups, services or pools."""
     message = decode_message(encoded(replace(RAR, **scope)), default_dictionary())
-    assert {"Rating-Group", "Service-Identifier"} & {avp.name for avp in message.avps} == names
+    assert {"Rating-Group", "Service-Identifier", "G-S-U-Pool-Identifier"} & {avp.name for avp in message.avps} == names
 
 
 def test_the_mark_of_a_repeat():

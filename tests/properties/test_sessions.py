@@ -15,6 +15,7 @@ from diameter_ocs.ledger.book import Book, spend_key
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.values.units import UnitType
 from tests.support.charging import AT_MS, CATALOGUE_TEXT, MB, Line, ask, money, octets, report, request
+from tests.support.pools import PoolLine
 from tests.support.reasons import check_reasons
 
 TUNED_OFFER = """
@@ -60,8 +61,28 @@ quota = "tuned"
 rating_groups = [40]
 treatment = "not controlled"
 quota = "tuned"
+[offers.pooled]
+default_rating_group = 10
+final = "portal"
+[[offers.pooled.groups]]
+rating_groups = [10, 99]
+price = "0.02"
+per = "1 MB"
+pool = 1
+quota = "standard"
+[[offers.pooled.groups]]
+rating_groups = [20]
+price = "0.07"
+per = "3 MB"
+pool = 1
+quota = "standard"
+final = "walled"
+[[offers.pooled.groups]]
+rating_groups = [30]
+treatment = "free"
+quota = "tuned"
 """
-"""Final units that redirect and restrict, and every way to tune a quota."""
+"""Final units that redirect and restrict, every way to tune a quota, and a credit pool."""
 
 groups = st.sampled_from((None, 10, 10, 20, 30, 40, 99))
 amounts = st.one_of(st.none(), st.integers(0, 60 * MB))
@@ -86,9 +107,8 @@ buckets = st.builds(
 )
 
 
-def with_journal(wallet: tuple[Bucket, ...], offer: str, silence: Silence) -> Line:
-    """A line whose first entry says where its buckets came from."""
-    line = Line(offer=offer, text=CATALOGUE_TEXT + TUNED_OFFER, silence=silence)
+def with_journal(line: Line, wallet: tuple[Bucket, ...]) -> Line:
+    """The line with buckets, and a first entry that says where they came from."""
     book = Book(line.account)
     for bucket in wallet:
         book.add(bucket)
@@ -102,8 +122,8 @@ def check_books(line: Line) -> None:
     held: dict[str, int] = {}
     open_sessions = [session for session in line.sessions.values() if session.status is SessionStatus.OPEN]
     for session in line.sessions.values():
-        for quota in session.quotas:
-            for each in quota.reservations:
+        for holder in (*session.quotas, *session.pools):
+            for each in holder.reservations:
                 assert session.status is SessionStatus.OPEN
                 held[each.bucket_id] = held.get(each.bucket_id, 0) + each.amount
     assert line.account.open_sessions == len(open_sessions)
@@ -117,7 +137,7 @@ def check_books(line: Line) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(buckets, max_size=4),
-    st.sampled_from(("standard", "bundle", "tuned")),
+    st.sampled_from(("standard", "bundle", "tuned", "pooled", "pooled")),
     st.sampled_from(Silence),
     st.lists(moves, max_size=15),
 )
@@ -126,7 +146,8 @@ def test_books_balance_after_any_sequence_of_requests(wallet, offer, silence, se
         Bucket(f"b{index}", unit, remaining, 0, priority, 0, AT_MS + until if until else None, only)
         for index, (unit, remaining, priority, until, only) in enumerate(wallet)
     )
-    line = with_journal(tuple(sorted(made, key=spend_key)), offer, silence)
+    line = (PoolLine if offer == "pooled" else Line)(offer=offer, text=CATALOGUE_TEXT + TUNED_OFFER, silence=silence)
+    with_journal(line, tuple(sorted(made, key=spend_key)))
     for kind, session, number, asked, wait_ms in sequence:
         line.at_ms += wait_ms
         session_id = f"s;1;{session}"
@@ -177,7 +198,7 @@ def check_grants(line: Line, decision, overdrawn) -> None:
             assert bucket.available >= 0
     for credit in decision.outcome.credits:
         assert credit.final is None or credit.granted or (credit.final and credit.validity_seconds > 0)
-        assert credit.granted is None or credit.granted > 0
+        assert credit.granted is None or credit.granted > 0 or credit.extras.pool is not None
         assert credit.granted is None or credit.validity_seconds > 0
         assert credit.threshold is None or 0 < credit.threshold <= credit.granted
 

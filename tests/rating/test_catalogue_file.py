@@ -10,7 +10,8 @@ import pytest
 from diameter_ocs.errors import ConfigurationError
 from diameter_ocs.rating.catalogue import Treatment, changed_offers
 from diameter_ocs.rating.catalogue_file import parse_catalogue
-from diameter_ocs.rating.rate import CallTerms, Rate
+from diameter_ocs.rating.pool import PoolShare
+from diameter_ocs.rating.rate import CallTerms, Rate, price_of
 from diameter_ocs.server.resources import config_dir
 from tests.support.charging import CATALOGUE_TEXT, catalogue
 
@@ -84,6 +85,59 @@ def test_mistakes(old, new, told):
     found = problems(CATALOGUE_TEXT.replace(old, new, 1))
     assert all(re.match(r"shop\.toml(:\d+)?: ", line) for line in found)
     assert any(told in line for line in found), found
+
+
+POOLED = CATALOGUE_TEXT.replace('per = "1 MB"\n', 'per = "1 MB"\npool = 1\n')
+SHARED = 'price = "0.02"\nper = "1 MB"\npool = 1'
+
+
+def test_groups_of_a_pool_pay_in_proportion_at_multipliers_of_one_unit():
+    offer = parse_catalogue(POOLED, "shop.toml").offers["standard"]
+    rules = [offer.rule_for(group, ()) for group in (10, 20)]
+    assert [rule.pool for rule in rules] == [PoolShare(1, 2, 100), PoolShare(1, 5, 100)]
+    assert [price_of(rule.rate, 1_000_001) for rule in rules] == [20_001, 50_001]
+    assert (offer.has_pools, catalogue().offers["standard"].has_pools) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('treatment = "free"', 'treatment = "free"\npool = 1', "groups.2.pool — a group of a pool needs a price"),
+        (SHARED, "pool = 1", "groups.0.pool — a group of a pool needs a price"),
+        (SHARED, SHARED.replace("0.02", "0"), "needs a price above zero"),
+        (SHARED, SHARED + '\nconnect_fee = "0.10"', "pays in proportion to use: price and per, without fees"),
+        (SHARED, SHARED + '\nnext_step = "10 kB"', "pays in proportion to use"),
+        (SHARED, SHARED + '\nmaximum_charge = "9.00"', "pays in proportion to use"),
+        (
+            SHARED,
+            SHARED.replace("pool = 1", "pool = 2"),
+            "no other group of this service shares pool 1",
+        ),
+        (SHARED, SHARED.replace("pool = 1", 'pool = "one"'), "groups.0.pool"),
+        (SHARED, SHARED.replace("1 MB", "999999999989 B"), "make them rounder"),
+        (
+            SHARED,
+            'per = "1 MB"\npool = 1\nprices = [{from = "00:00", until = "24:00", price = "0.02"}]',
+            "a group of a pool has one price for all use",
+        ),
+        ("holding_time", 'session_cap = "1 GB"\nholding_time', "their policy has no caps"),
+        (
+            'pool = 1\nquota = "standard"',
+            'pool = 1\nquota = "standard"\n[[offers.standard.groups.when]]\nrat = "NR"\nprice = "0.01"\nper = "1 MB"',
+            "a group of a pool has one price for all use",
+        ),
+    ],
+)
+def test_mistakes_about_pools(old, new, told):
+    assert old in POOLED
+    found = problems(POOLED.replace(old, new, 1))
+    assert any(told in line for line in found), found
+
+
+def test_a_group_that_serves_several_shares_a_pool_with_itself():
+    text = CATALOGUE_TEXT.replace('per = "10 s"\n', 'per = "10 s"\npool = 3\n')
+    assert any("no other group" in line for line in problems(text))
+    assert parse_catalogue(text.replace("rating_groups = [60]", "rating_groups = [60, 61]"), "shop.toml")
 
 
 def test_mistakes_have_their_line():

@@ -16,7 +16,7 @@ from tests.support.ocs import add_line, running_ocs
 FOLDER = Path(__file__).parents[2] / "config" / "scenarios"
 FOR_A_NODE = [
     FOLDER / f"{name}.toml"
-    for name in ("balance-check", "misbehaving", "sms-event", "sms-refund", "video-call", "voice-call")
+    for name in ("balance-check", "credit-pool", "misbehaving", "sms-event", "sms-refund", "video-call", "voice-call")
 ]
 FILES = sorted(set(FOLDER.glob("*.toml")) - set(FOR_A_NODE))
 SHIPPED = [file for file in FILES if not any(step.deed in OPERATOR_DEEDS for step in load_scenario(file).steps)]

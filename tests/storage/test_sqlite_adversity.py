@@ -14,7 +14,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
+from diameter_ocs.charging.session import Pool, Reservation
 from diameter_ocs.errors import StoreCorrupt, StoreError, StoreUnavailable
 from diameter_ocs.storage.audit import audit_store
 from diameter_ocs.storage.protocol import StoreTotals, Wanted
@@ -280,6 +282,18 @@ async def test_views_show_buckets_reservations_and_postings_as_rows(store: Sqlit
         (1, "account_created", "credit", "money", 5_000_000, None),
         (2, "ccr_initial", "reserve", "data", 100, 10),
     ]
+
+
+async def test_what_stands_behind_a_pool_is_a_row_of_its_own(store: SqliteStore, path: Path) -> None:
+    await store.commit([creation("acc-1")])
+    write = opening("acc-1", "s", reserve=100)
+    (held,) = write.sessions
+    pool = Pool(1, 50, 20, (Reservation("money", 3, 20),))
+    await store.commit([replace(write, sessions=(replace(held, pools=(pool,)),))])
+    other = sqlite3.connect(path)
+    reservations = other.execute("SELECT rating_group, pool, bucket_id, amount, units FROM reservations").fetchall()
+    other.close()
+    assert reservations == [(10, None, "data", 100, 100), (None, 1, "money", 3, 20)]
 
 
 # sudden death -------------------------------------------------------------------------------------

@@ -23,12 +23,15 @@ FAILED_AVP, PROXY_INFO = 279, 284
 CREDIT, GRANT, FINAL = 456, 431, 430
 REDIRECT_SERVER, TARIFF_TIME_CHANGE = 434, 451
 COST, MONEY, UNIT_VALUE, CHECK_BALANCE_RESULT = 423, 413, 445, 422
+POOL_REFERENCE = 457
 LOW_BALANCE, BALANCE, TRIGGER, ANNOUNCEMENT = [(VENDOR_3GPP, code) for code in (2020, 2021, 1264, 3904)]
 ALLOWED = {
     0: {263, 268, 264, 296, 258, 416, 415, 419, 456, 431, 430, 448, 281, 279, 284, 427, 418, 428, 278}
     | {COST, CHECK_BALANCE_RESULT, LOW_BALANCE, BALANCE, (VENDOR_3GPP, 873)},
     CREDIT: {431, 439, 432, 448, 268, 430, (VENDOR_3GPP, 868), (VENDOR_3GPP, 869), (VENDOR_3GPP, 871)}
-    | {(VENDOR_3GPP, 1226), (VENDOR_3GPP, 2022), TRIGGER, ANNOUNCEMENT, (VENDOR_3GPP, 881), (VENDOR_3GPP, 1270)},
+    | {(VENDOR_3GPP, 1226), (VENDOR_3GPP, 2022), TRIGGER, ANNOUNCEMENT, (VENDOR_3GPP, 881), (VENDOR_3GPP, 1270)}
+    | {POOL_REFERENCE},
+    POOL_REFERENCE: {453, 454, UNIT_VALUE},
     GRANT: {420, 421, 417, MONEY, TARIFF_TIME_CHANGE},
     FINAL: {449, REDIRECT_SERVER, 438, 11},
     REDIRECT_SERVER: {433, 435},
@@ -163,7 +166,7 @@ def _assert_credit(members: Sequence[Raw]) -> None:
         if each.code != TARIFF_TIME_CHANGE
     ]
     assert len(amounts) == 1
-    assert amounts[0] > 0
+    assert amounts[0] > 0 or of(members, POOL_REFERENCE), "only a pool goes on without more"
     assert all(each.number <= amounts[0] for each in thresholds)
     assert not (finals and thresholds), "no threshold with final units"
 

@@ -28,4 +28,6 @@ def check_reasons(entries: Sequence[Entry]) -> None:
 def worked_out(posting: Posting) -> int:
     """The amount of a debit from what the journal keeps beside it."""
     why = read_basis(posting.basis)
-    return posting.units if why.rate is None else price_of_report(why.rate, posting.before, posting.units)
+    return (
+        posting.units if why.rate is None else price_of_report(why.rate, posting.before, why.paid_units(posting.units))
+    )
