@@ -7,12 +7,13 @@ import typer
 
 from diameter_ocs.cli import node, options
 from diameter_ocs.cli.failure import wrong_option
-from diameter_ocs.cli.output import console, plain, print_json
+from diameter_ocs.cli.output import console, plain, print_json, when
 
 if TYPE_CHECKING:
     from diameter_ocs.config import Config
     from diameter_ocs.ledger.account import Bucket
     from diameter_ocs.ledger.journal import Entry
+    from diameter_ocs.storage.past import PastBalance
     from diameter_ocs.storage.protocol import VersionedAccount
 
 app = typer.Typer(help="Accounts: balances, and the subscribers that spend them.", no_args_is_help=True)
@@ -146,6 +147,37 @@ def credit(
 
 
 @app.command()
+def balance(
+    context: typer.Context,
+    account: AccountId,
+    at: options.At = None,
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what an account held at a moment, bucket by bucket, as its journal tells it.
+
+    What was promised to sessions then is part of what remained. A bucket whose time was over but that nobody had
+    written off yet is still there.
+
+    Example: ocs account balance acme --at 2026-11-01T12:00
+    """
+    from diameter_ocs.assemble import load_catalogue
+    from diameter_ocs.cli import views
+    from diameter_ocs.server.clock import Clock
+
+    loaded = node.settings(context, config)
+    at_ms = Clock().at_ms() if at is None else options.moment("--at", at, load_catalogue(loaded).zone)
+    found, past = node.run(_load_past(loaded, account, at_ms))
+    if as_json:
+        print_json(views.past_facts(found.account, past))
+        return
+    out = console()
+    since = f"after entry {past.seq}" if past.seq else "before its first entry"
+    out.print(f"account {found.account.account_id} at {when(past.at_ms)} UTC, {since}")
+    out.print(views.past_table(found.account, past))
+
+
+@app.command()
 def block(
     context: typer.Context,
     account: AccountId,
@@ -232,6 +264,15 @@ async def _load_with_events(config: "Config", account_id: str) -> "tuple[Version
     async with node.opened(config) as store:
         found = await lookup.account(store, account_id)
         return found, await lookup.latest_events(store, found)
+
+
+async def _load_past(config: "Config", account_id: str, at_ms: int) -> "tuple[VersionedAccount, PastBalance]":
+    from diameter_ocs.cli import lookup
+    from diameter_ocs.storage.past import balance_at
+
+    async with node.opened(config) as store:
+        found = await lookup.account(store, account_id)
+        return found, await balance_at(store, found.account, at_ms)
 
 
 async def _credit(config: "Config", account_id: str, added: "tuple[Bucket, ...]", reason: str) -> None:

@@ -26,6 +26,7 @@ from diameter_ocs.cli import (
     settings,
     simulate,
     subscriber,
+    why,
 )
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure
 from diameter_ocs.errors import ConfigurationError, StoreError
@@ -91,6 +92,7 @@ app.add_typer(gateway.app, name="gateway", rich_help_panel=RECORDS)
 app.add_typer(catalogue.app, name="catalogue", rich_help_panel=RECORDS)
 app.add_typer(quota.app, name="quota", rich_help_panel=RECORDS)
 app.command("price", rich_help_panel=RECORDS)(price.price)
+app.command("why", rich_help_panel=RECORDS)(why.why)
 app.command("audit", rich_help_panel=RECORDS)(audit.audit)
 app.command("decode", rich_help_panel=TOOLS)(decode.decode)
 app.add_typer(settings.app, name="config", rich_help_panel=TOOLS)

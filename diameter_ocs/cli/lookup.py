@@ -1,6 +1,6 @@
 """Finds records by what a person calls them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from diameter_ocs.charging.session import Session
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PAGE = 500
 ENTRIES_LOOKED_AT = 500
 EVENTS_SHOWN = 20
+JOURNAL_PAGE = 5000
+OPENING = "ccr_initial"
 
 
 async def account(store: "Store", account_id: str) -> VersionedAccount:
@@ -72,6 +74,27 @@ async def session(store: "Store", key: str | None) -> Session:
     if key not in loaded.sessions:
         raise Failure(f"there is no session {told_key(key)} (closed sessions are forgotten after a while)")
     return loaded.sessions[key]
+
+
+async def journal(store: "Store", account_id: str, after_seq: int = 0) -> AsyncIterator[Entry]:
+    """The entries of an account in order, page by page. Raises Failure when there is no such account."""
+    await account(store, account_id)
+    while page := await store.entries(account_id, after_seq, JOURNAL_PAGE):
+        for entry in page:
+            yield entry
+        after_seq = page[-1].seq
+
+
+async def earlier_in_session(store: "Store", last: Entry) -> list[Entry]:
+    """The entries of its session before one, back to the first, in order; for sessions that are forgotten."""
+    found: list[Entry] = []
+    before = last.seq
+    while before > 1 and not (found and found[0].kind == OPENING):
+        after = max(before - 1 - JOURNAL_PAGE, 0)
+        page = await store.entries(last.account_id, after, before - 1 - after)
+        found = [entry for entry in page if entry.session_id == last.session_id] + found
+        before = after + 1
+    return found
 
 
 async def latest_events(store: "Store", loaded: VersionedAccount) -> list[Entry]:

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 
 from diameter_ocs.charging.conditions import Conditions
 from diameter_ocs.cli.failure import wrong_option
-from diameter_ocs.rating.local_time import time_zone
+from diameter_ocs.rating.local_time import MS_PER_SECOND, instant_of, time_zone
 from diameter_ocs.values.identity import Identity, IdentityKind, identity
 from diameter_ocs.values.money import MICROS_PER_UNIT, parse_money
 from diameter_ocs.values.rat import RAT_NAMES
@@ -148,6 +150,26 @@ def conditions(
         location=location or "",
         called_party=destination or "",
     )
+
+
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="As 2026-11-01T12:00, by the operator's clocks; now when left out."),
+]
+
+
+def moment(option: str, text: str, zone: ZoneInfo) -> int:
+    """'2026-11-01T12:00', '2026-11-01' or with an offset such as '...Z', as milliseconds since 1970. Raises Failure.
+
+    A time without an offset is that of the clocks of the zone.
+    """
+    try:
+        told = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise wrong_option(option, f"{text!r} is not a time such as 2026-11-01T12:00 or 2026-11-01") from None
+    if told.tzinfo is None:
+        return instant_of(zone, int(told.replace(tzinfo=UTC).timestamp()) * MS_PER_SECOND)
+    return int(told.timestamp()) * MS_PER_SECOND
 
 
 def zone_name(text: str | None) -> str:

@@ -17,6 +17,7 @@ from diameter_ocs.ledger.day_use import DayUse
 from diameter_ocs.ledger.life import Life
 from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
+from diameter_ocs.storage.past import PastBalance
 from diameter_ocs.storage.protocol import VersionedAccount
 from diameter_ocs.values.money import format_money
 from diameter_ocs.values.session_key import parts_of_key, told_key
@@ -185,6 +186,39 @@ def condition_facts(conditions: Conditions) -> dict[str, str]:
 def condition_lines(conditions: Conditions) -> str:
     """The same for people: 'apn internet, rat E-UTRAN, ...'; empty when nothing is known."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in condition_facts(conditions).items())
+
+
+def past_facts(account: Account, past: PastBalance) -> Facts:
+    """What an account held at a moment, JSON-able; names are those of today, where a bucket is still there."""
+    names_now = {bucket.bucket_id: bucket.name for bucket in account.buckets}
+    return {
+        "account_id": account.account_id,
+        "currency": account.currency,
+        "at": instant(past.at_ms),
+        "seq": past.seq,
+        "buckets": [
+            {
+                "bucket_id": held.bucket_id,
+                "name": names_now.get(held.bucket_id) or None,
+                "unit": None if held.unit is None else held.unit.value,
+                "remaining": held.remaining,
+                "reserved": held.reserved,
+                "available": held.available,
+            }
+            for held in past.buckets
+        ],
+    }
+
+
+def past_table(account: Account, past: PastBalance) -> Table:
+    """The same for people."""
+    made = table("Buckets then", "bucket", "remaining", "reserved", "available", right=("remaining", "reserved"))
+    for held in past.buckets:
+        amounts = (held.remaining, held.reserved, held.available)
+        unit = held.unit
+        told = (str(each) if unit is None else amount(each, unit, account.currency) for each in amounts)
+        made.add_row(held.bucket_id, *told)
+    return made
 
 
 def bucket_table(account: Account) -> Table:
