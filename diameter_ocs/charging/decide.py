@@ -309,6 +309,7 @@ def _give_up_in_pool(
 
 def _empty(quota: Quota, assumed: int = 0) -> Quota:
     """The quota with nothing out at the gateway; what it used and cost stays on record."""
+    memory = quota.memory
     return Quota(
         quota.rating_group,
         quota.service_identifiers,
@@ -320,7 +321,9 @@ def _empty(quota: Quota, assumed: int = 0) -> Quota:
         quota.used_units,
         False,
         assumed,
-        QuotaMemory(variant=quota.memory.variant) if quota.memory.variant else NOTHING_SPECIAL,
+        QuotaMemory(variant=memory.variant, former_offer=memory.former_offer)
+        if memory.variant or memory.former_offer
+        else NOTHING_SPECIAL,
     )
 
 

@@ -114,7 +114,7 @@ def settle(
         _settle_parts(spending, quota, without_first(parts, reported - used), at_ms, mark)
     else:
         for held in quota.reservations:
-            if book.has(held.bucket_id):
+            if spending.may_draw(held.bucket_id):
                 spending.draw(book.bucket(held.bucket_id), min(spending.left(used), held.units), mark)
         spending.overuse(used, at_ms, mark or (OVERUSE if quota.granted else ""))
     tuning = rule.quota.tuning
@@ -142,7 +142,7 @@ def settle(
 def _settle_parts(spending: "_Spending", quota: Quota, parts: Sequence[Part], at_ms: int, mark: str) -> None:
     """The same for units of different prices, in their order: promises first, then over-use."""
     book = spending.book
-    held = [(each.bucket_id, each.units) for each in quota.reservations if book.has(each.bucket_id)]
+    held = [(each.bucket_id, each.units) for each in quota.reservations if spending.may_draw(each.bucket_id)]
     until = 0
     for rate, units, band in parts:
         spending.rule, spending.band = replace(spending.rule, rate=rate), band
@@ -184,6 +184,12 @@ class _Spending:
 
     def left(self, used: int) -> int:
         return used - self.done
+
+    def may_draw(self, bucket_id: str) -> bool:
+        """Is a bucket that was promised still there, and does the rule of today have a price in its unit?"""
+        if not self.book.has(bucket_id):
+            return False
+        return self.book.bucket(bucket_id).unit is not UnitType.MONEY or self.rule.rate is not None
 
     def draw_free(self, units: int, mark: str) -> None:
         if units:

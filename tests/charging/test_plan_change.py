@@ -4,16 +4,31 @@ import pytest
 from msgspec.structs import replace
 
 from diameter_ocs.charging.commands import ExpireSession
+from diameter_ocs.charging.decide import expire_session
 from diameter_ocs.charging.outbox import RequestKind
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import Silence
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.engine.commands import Subject, decide
+from diameter_ocs.ledger.book import Book
+from diameter_ocs.ledger.journal import Action
 from diameter_ocs.recharge.commands import ChangeOffer
 from diameter_ocs.recharge.decide import change_offer
 from diameter_ocs.storage.protocol import VersionedAccount
 from diameter_ocs.values.verdict import Verdict
-from tests.support.charging import AT_MS, CATALOGUE_TEXT, MB, Line, account, ask, money, report, subscriber
+from tests.support.charging import (
+    AT_MS,
+    CATALOGUE_TEXT,
+    MB,
+    Line,
+    account,
+    ask,
+    money,
+    octets,
+    report,
+    subscriber,
+    terms,
+)
 
 TEXT = (
     CATALOGUE_TEXT
@@ -127,6 +142,55 @@ def test_what_a_silent_session_held_is_charged_at_the_old_price_and_so_is_its_la
     assert spent(line) == 20 * CENT
     line.terminate(1, report(10, used=12 * MB, more=False))
     assert spent(line) == 24 * CENT
+
+
+def test_a_late_report_of_a_group_that_had_not_told_before_the_session_ended():
+    line = changed()
+    line.update(1, report(10, used=10 * MB))
+    line.terminate(2)
+    line.update(3, report(20, used=10 * MB))
+    assert spent(line) == 20 * CENT + 50 * CENT
+
+
+def without_price(line):
+    """The operator has taken the price of group 10 out of the offer: only buckets of data pay from now on."""
+    text = CATALOGUE_TEXT.replace(
+        'service_identifiers = [7]\nprice = "0.02"\nper = "1 MB"', "service_identifiers = [7]", 1
+    )
+    line.terms = terms(text, silence=Silence.CHARGE_GRANTED)
+    return line
+
+
+def test_money_that_was_promised_is_given_back_where_the_group_has_no_price_in_money_any_more():
+    line = Line(money(100_000_000))
+    line.initial(ask(10))
+    assert line.bucket("money").reserved
+    without_price(line)
+    answer = line.update(1, report(10, used=10 * MB)).outcome.credits[0]
+    assert answer.verdict is Verdict.CREDIT_LIMIT_REACHED
+    assert (line.bucket("money").reserved, spent(line)) == (0, 0)
+    assert [each.action for each in line.entries[-1].postings if each.units == 10 * MB][-1] is Action.UNRATED
+
+
+def test_data_is_debited_where_the_group_has_no_price_in_money_any_more():
+    line = Line(money(100_000_000))
+    line.initial(ask(10))
+    book = Book(line.account)
+    book.add(octets(25 * MB))
+    line.account = book.account()
+    without_price(line).terminate(1, report(10, used=10 * MB, more=False))
+    assert (line.bucket("money").reserved, spent(line)) == (0, 0)
+    assert line.bucket("data").remaining == 15 * MB
+
+
+def test_a_silent_session_ends_where_its_group_has_no_price_in_money_any_more():
+    line = Line(money(100_000_000))
+    line.initial(ask(10))
+    session = without_price(line).sessions["s;1;1"]
+    offer = line.terms.catalogue.offers["standard"]
+    decision = expire_session(line.account, session, offer, line.terms.rules, session.expires_ms)
+    assert decision.session is not None
+    assert [bucket.reserved for bucket in decision.account.buckets] == [0]
 
 
 def test_the_command_changes_the_offer_and_asks_the_gateways_of_that_subscriber():
