@@ -285,7 +285,7 @@ def _give_up(
         rule = held(rule, quota.memory.variant, told, at_ms) or rule
     if quota.unit is UnitType.MONEY:
         rule = money_rule(rule)
-    if rule is None or rules.silence is Silence.RELEASE or offer is None:
+    if rule is None or rule.unit is not quota.unit or rules.silence is Silence.RELEASE or offer is None:
         release_all(book, quota)
         return given_up(quota, _empty(quota)), None
     group = _effective_group(quota.rating_group, offer)

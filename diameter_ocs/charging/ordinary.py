@@ -187,7 +187,8 @@ class _Update:
             if units > 0:
                 moved, amount, before = self.buckets[held.bucket_id], units, 0
                 if moved.bucket.unit is UnitType.MONEY:
-                    assert rule.rate is not None
+                    if rule.rate is None:
+                        return None
                     before, why = priced, basis(rule.name, rule.unit, rule.rate, UnitType.MONEY)
                     amount = price_of_report(rule.rate, before, units)
                     priced += units

@@ -189,7 +189,10 @@ class _Spending:
         """Is a bucket that was promised still there, and does the rule of today have a price in its unit?"""
         if not self.book.has(bucket_id):
             return False
-        return self.book.bucket(bucket_id).unit is not UnitType.MONEY or self.rule.rate is not None
+        bucket, rule = self.book.bucket(bucket_id), self.rule
+        if bucket.unit is UnitType.MONEY:
+            return rule.rate is not None
+        return bucket.unit is rule.unit or (bucket.terms is not None and bucket.terms.pays_for is rule.unit)
 
     def draw_free(self, units: int, mark: str) -> None:
         if units:
@@ -281,10 +284,13 @@ def affordable(
     return sources
 
 
-@cache
 def conversion(terms: BucketTerms) -> Rate:
     """What a unit that a bucket pays for as well costs in its own."""
-    amount, units = terms.factor
+    return _conversion(*terms.factor)
+
+
+@cache
+def _conversion(amount: int, units: int) -> Rate:
     return Rate(units, amount)
 
 

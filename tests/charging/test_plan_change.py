@@ -7,7 +7,7 @@ from diameter_ocs.charging.commands import ExpireSession
 from diameter_ocs.charging.decide import expire_session
 from diameter_ocs.charging.outbox import RequestKind
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
-from diameter_ocs.charging.rules import Silence
+from diameter_ocs.charging.rules import ChargingRules, Silence
 from diameter_ocs.engine.cache import Holding
 from diameter_ocs.engine.commands import Subject, decide
 from diameter_ocs.ledger.book import Book
@@ -191,6 +191,21 @@ def test_a_silent_session_ends_where_its_group_has_no_price_in_money_any_more():
     decision = expire_session(line.account, session, offer, line.terms.rules, session.expires_ms)
     assert decision.session is not None
     assert [bucket.reserved for bucket in decision.account.buckets] == [0]
+
+
+def test_a_silent_session_ends_where_its_group_is_counted_in_another_unit():
+    line = Line(octets(25 * MB), silence=Silence.CHARGE_GRANTED)
+    line.initial(ask(20))
+    line.terms = terms(
+        CATALOGUE_TEXT.replace('price = "0.05"\nper = "1 MB"\nquota = "standard"', 'quota = "seconds"', 1)
+    )
+    session = line.sessions["s;1;1"]
+    offer = line.terms.catalogue.offers["standard"]
+    decision = expire_session(
+        line.account, session, offer, ChargingRules(silence=Silence.CHARGE_GRANTED), session.expires_ms
+    )
+    assert decision.session is not None
+    assert [(bucket.reserved, bucket.remaining) for bucket in decision.account.buckets] == [(0, 25 * MB)]
 
 
 def test_the_command_changes_the_offer_and_asks_the_gateways_of_that_subscriber():
