@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from diameter_ocs.rating.selection import Geography
 
 PREFIXES_LISTED = 20
-SAMPLES = ("ocs.toml", "catalogue/demo.toml")
+SAMPLES = ("ocs.toml", "catalogue/demo.toml", "catalogue/examples/*")
 
 app = typer.Typer(help="The configuration: check it, show what holds.", no_args_is_help=True)
 
@@ -94,14 +94,16 @@ def show(context: typer.Context, config: options.ConfigFile = None, as_json: opt
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put ocs.toml and catalogue/demo.toml.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to put ocs.toml and the catalogues.")],
 ) -> None:
-    """Write the sample configuration and catalogue into a folder. What is there is never overwritten."""
+    """Write the sample configuration and catalogues into a folder. What is there is never overwritten."""
     import shutil
 
     from diameter_ocs.server.resources import config_dir
 
-    wanted = {folder / name: config_dir() / name for name in SAMPLES}
+    root = config_dir()
+    samples = [sample for pattern in SAMPLES for sample in sorted(root.glob(pattern))]
+    wanted = {folder / sample.relative_to(root): sample for sample in samples}
     if there := [str(path) for path in wanted if path.exists()]:
         raise Failure(f"FOLDER: {', '.join(there)} is there already", WRONG_USAGE)
     for path, sample in wanted.items():
