@@ -31,8 +31,10 @@ from diameter_ocs.recharge.commands import (
     SetLimit,
     SetOverdraft,
     SetSubscriberStatus,
+    Withdraw,
 )
 from diameter_ocs.recharge.due import next_due
+from diameter_ocs.recharge.once import Once, done_once
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -40,6 +42,7 @@ from diameter_ocs.values.verdict import Verdict
 OnAccount = (
     AddSubscriber
     | Credit
+    | Withdraw
     | Buy
     | CancelProduct
     | SetOverdraft
@@ -51,7 +54,7 @@ OnAccount = (
 )
 Administrative = OpenAccount | OnAccount | AdvanceAccount
 OnSession = ExpireSession | AbortSession | AskGateway
-Command = SessionRequest | EventRequest | OnSession | Administrative
+Command = SessionRequest | EventRequest | OnSession | Administrative | Once
 CONCERNS_OPEN_SESSIONS = (
     Credit,
     Buy,
@@ -80,6 +83,8 @@ class Subject(Struct, frozen=True, gc=False):
 
 def new_names(command: Command) -> Collection[Identity]:
     """Identities that an administrative command claims: they must not exist yet."""
+    if isinstance(command, Once):
+        command = command.command
     if isinstance(command, OpenAccount):
         return [name for subscriber in command.subscribers for name in subscriber.identities]
     return command.subscriber.identities if isinstance(command, AddSubscriber) else ()
@@ -96,6 +101,8 @@ def decide(command: Command, subject: Subject, terms: Terms, at_ms: int) -> Deci
         opened = administer.open_account(command, existing, subject.taken, at_ms)
         opened = lifecycle.begin(opened, {}, terms.catalogue, at_ms)
         return products.include(opened, opened.subscribers, terms.catalogue, at_ms)
+    if isinstance(command, Once):
+        return _decide_once(command, subject, terms, at_ms)
     holding = subject.holding
     if holding is None:
         return refuse(Verdict.NOT_FOUND, f"there is no account {command.account_id}")  # type: ignore[union-attr]
@@ -132,6 +139,14 @@ def _decide_event(request: EventRequest, subject: Subject, terms: Terms, at_ms: 
         offer = offer_for_enquiry(terms.catalogue, request.rated_as)
         return Decision(tell_price(request, offer, terms.catalogue, at_ms))
     return refuse(Verdict.USER_UNKNOWN, "no subscriber has any of the Subscription-Ids")
+
+
+def _decide_once(once: Once, subject: Subject, terms: Terms, at_ms: int) -> Decision:
+    holding = subject.holding
+    account = holding.account if holding is not None else None
+    subscribers = holding.subscribers if holding is not None else {}
+    kept = holding.kept if holding is not None else {}
+    return done_once(once, account, subscribers, kept, at_ms, lambda command: decide(command, subject, terms, at_ms))
 
 
 def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms, at_ms: int) -> Decision:
@@ -204,6 +219,8 @@ def _administer(
         return lifecycle.topped_up(done, subscribers, catalogue, micros, at_ms)
     if isinstance(command, ExtendSubscriber):
         return lifecycle.extend(command, account, subscribers, catalogue, at_ms, sessions)
+    if isinstance(command, Withdraw):
+        return administer.withdraw(command, account, at_ms)
     if isinstance(command, SetOverdraft):
         return limits.set_overdraft(command, account, at_ms, sessions)
     if isinstance(command, SetLimit):

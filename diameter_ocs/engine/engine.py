@@ -32,6 +32,7 @@ from diameter_ocs.engine.commands import (
 )
 from diameter_ocs.engine.observer import EngineObserver, NobodyWaits, OutboxObserver, Unobserved
 from diameter_ocs.errors import StoreError
+from diameter_ocs.recharge.once import Once
 from diameter_ocs.storage.protocol import SessionRef, Store, VersionedAccount, Wanted
 from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.verdict import Verdict
@@ -298,6 +299,11 @@ class Engine:
                 known = holding.kept if holding is not None else {}
                 kept.update(key for key in command.remembered_keys() if key not in known)
                 continue
+            if type(command) is Once:
+                holding = cache.holding(command.account_id)
+                if holding is None or command.key not in holding.kept:
+                    kept.add(command.key)
+                command = command.command
             if (
                 isinstance(command, ExpireSession | AbortSession | AskGateway)
                 and cache.by_session(command.session_id) is None

@@ -131,6 +131,12 @@ class Book:
                 Posting(Action.DEBIT, bucket_id, amount, rating_group, units, mark, None, left, basis, before)
             )
 
+    def withdraw(self, bucket_id: str, amount: int) -> None:
+        """Take out what nobody has used: it counts for no limit. The bucket may end below zero."""
+        assert amount > 0
+        self._move(self._buckets[bucket_id], -amount, 0)
+        self.postings.append(Posting(Action.WITHDRAW, bucket_id, amount))
+
     def pay(self, price: int, at_ms: int) -> bool:
         """Take the price of something from money, in spend order; nothing at all when there is too little.
 

@@ -47,6 +47,19 @@ class Credit(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class Withdraw(Struct, frozen=True, gc=False):
+    """Take `amount` out of a bucket: a correction, refund or charge-back.
+
+    Only what is there and promised to nobody; below_zero: all of it, and the account then owes the rest.
+    """
+
+    account_id: str
+    bucket_id: str
+    amount: int
+    below_zero: bool = False
+    reason: str = ""
+
+
 class SetOverdraft(Struct, frozen=True, gc=False):
     """Let a bucket be spent below zero, down to `amount` in its unit (a credit limit); 0 ends that.
 

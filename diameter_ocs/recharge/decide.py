@@ -20,9 +20,11 @@ from diameter_ocs.recharge.commands import (
     OpenAccount,
     SetAccountStatus,
     SetSubscriberStatus,
+    Withdraw,
 )
 from diameter_ocs.recharge.products import retry_unpaid
 from diameter_ocs.values.identity import Identity, SubscriberRef
+from diameter_ocs.values.money import LARGEST_MICROS
 from diameter_ocs.values.session_key import told_key
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -57,7 +59,7 @@ def add_subscriber(
 
 
 def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Session] = ()) -> Decision:
-    """More to spend. CONFLICT when a bucket of that id holds another unit.
+    """More to spend. CONFLICT when a bucket of that id holds another unit, or would hold more than any amount can be.
 
     Gateways are asked to come back for those of its open sessions that had run dry.
     """
@@ -66,6 +68,8 @@ def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Ses
     bucket: Bucket = command.bucket
     if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).unit is not bucket.unit:
         return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} holds {book.bucket(bucket.bucket_id).unit.value}")
+    if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).remaining > LARGEST_MICROS - bucket.remaining:
+        return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} would hold more than any amount can be")
     book.add(bucket)
     if bucket.unit is UnitType.MONEY:
         retry_unpaid(book, at_ms)
@@ -75,6 +79,23 @@ def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Ses
         return changed
     cause = command.reason or "credit"
     return replace(changed, requests=requests_after_credit(sessions, bucket, after.last_seq, cause, at_ms))
+
+
+def withdraw(command: Withdraw, account: Account, at_ms: int) -> Decision:
+    """Less to spend. NOT_FOUND when there is no such bucket, CREDIT_LIMIT_REACHED when less is available."""
+    book = Book(account)
+    book.expire(at_ms)
+    if not book.has(command.bucket_id):
+        return refuse(Verdict.NOT_FOUND, f"account {account.account_id} has no bucket {command.bucket_id}")
+    bucket = book.bucket(command.bucket_id)
+    if command.amount > bucket.available and not command.below_zero:
+        return refuse(
+            Verdict.CREDIT_LIMIT_REACHED, f"bucket {command.bucket_id} has less than is to be taken out of it"
+        )
+    if bucket.remaining - command.amount < -LARGEST_MICROS:
+        return refuse(Verdict.CONFLICT, f"bucket {command.bucket_id} would owe more than any amount can be")
+    book.withdraw(command.bucket_id, command.amount)
+    return _changed(book.account(), book, "withdrawal", command.reason, at_ms)
 
 
 def set_account_status(

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from diameter_ocs.charging.decision import Kept
 from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session, SessionStatus
@@ -19,6 +21,7 @@ from diameter_ocs.storage.protocol import (
     Wanted,
 )
 from diameter_ocs.storage.records import stored_answer
+from diameter_ocs.values.api_key import ApiKey
 from diameter_ocs.values.identity import Identity, SubscriberRef
 
 
@@ -35,6 +38,7 @@ class MemoryStore:
         self._entries: dict[str, list[Entry]] = {}
         self._kept: dict[tuple[str, str], Kept] = {}
         self._requests: dict[tuple[str, str], GatewayRequest] = {}
+        self._keys: dict[str, ApiKey] = {}
 
     async def open(self) -> None:
         assert not self._is_open, "open already"
@@ -55,6 +59,9 @@ class MemoryStore:
         kept = {at: each for at, each in self._kept.items() if each.key in wanted.kept_keys} if wanted.kept_keys else {}
         found = {each: self._accounts[each] for each in ids if each in self._accounts}
         return Loaded(identities, sessions, found, kept)
+
+    async def look(self, wanted: Wanted) -> Loaded:
+        return await self.load(wanted)
 
     async def commit(self, writes: Sequence[AccountWrite]) -> frozenset[str]:
         self._require_open()
@@ -173,6 +180,27 @@ class MemoryStore:
     async def session_requests(self, session_id: str) -> Sequence[GatewayRequest]:
         self._require_open()
         return _by_age(each for each in self._requests.values() if each.session_id == session_id)
+
+    async def write_api_keys(self, keys: Sequence[ApiKey]) -> None:
+        self._require_open()
+        for key in keys:
+            old = self._keys.get(key.key_id)
+            new = key if old is None else replace(old, expires_ms=key.expires_ms, revoked_ms=key.revoked_ms)
+            self._keys[key.key_id] = new
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        self._require_open()
+        return sorted(self._keys.values(), key=lambda key: (key.client, key.created_ms, key.key_id))
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        self._require_open()
+        return self._keys.get(key_id)
+
+    async def note_key_use(self, key_id: str, at_ms: int) -> None:
+        self._require_open()
+        old = self._keys.get(key_id)
+        if old is not None:
+            self._keys[key_id] = replace(old, used_ms=max(old.used_ms or 0, at_ms))
 
     async def snapshot(self, account_id: str) -> Snapshot | None:
         self._require_open()

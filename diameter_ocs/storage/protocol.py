@@ -10,6 +10,7 @@ from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.ledger.account import Account, Subscriber
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.values.api_key import ApiKey
 from diameter_ocs.values.identity import Identity, SubscriberRef
 
 
@@ -100,6 +101,9 @@ class Store(Protocol):
     async def load(self, wanted: Wanted) -> Loaded:
         """Everything wanted, in one round trip, as of the latest commit."""
 
+    async def look(self, wanted: Wanted) -> Loaded:
+        """The same for people and reports: it does not keep a batch waiting."""
+
     async def commit(self, writes: Sequence[AccountWrite]) -> frozenset[str]:
         """Write all accounts durably in one transaction.
 
@@ -168,6 +172,18 @@ class Store(Protocol):
 
     async def session_requests(self, session_id: str) -> Sequence[GatewayRequest]:
         """Requests made for one session, the oldest first."""
+
+    async def write_api_keys(self, keys: Sequence[ApiKey]) -> None:
+        """Write new keys, and of those that are there how long they are good, all in one transaction."""
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        """All keys by client, the oldest first."""
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        """One key, as of the latest commit."""
+
+    async def note_key_use(self, key_id: str, at_ms: int) -> None:
+        """A key was used; an unknown one is ignored."""
 
     async def snapshot(self, account_id: str) -> Snapshot | None:
         """Account, all its open sessions and its whole journal, all as of one moment: for the audit."""

@@ -16,12 +16,14 @@ from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.errors import StoreUnavailable
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.storage import sqlite_keys as keys_of
 from diameter_ocs.storage import sqlite_read as read
 from diameter_ocs.storage import sqlite_write as write
 from diameter_ocs.storage.migrations import Migration, migrate, packaged_migrations, refuse_foreign_database
 from diameter_ocs.storage.protocol import AccountWrite, Loaded, SessionRef, Snapshot, StoreTotals, Wanted
 from diameter_ocs.storage.sqlite_errors import PRIMARY_CODE
 from diameter_ocs.storage.sqlite_thread import SqliteThread
+from diameter_ocs.values.api_key import ApiKey
 
 PAGE_BYTES = 2048
 """A commit writes whole pages: rows are about 600 bytes, so small pages write less around them."""
@@ -87,6 +89,9 @@ class SqliteStore:
     async def load(self, wanted: Wanted) -> Loaded:
         return await self._loader.run(read.load, wanted)
 
+    async def look(self, wanted: Wanted) -> Loaded:
+        return await self._reader.run(read.load, wanted)
+
     async def commit(self, writes: Sequence[AccountWrite]) -> frozenset[str]:
         return await self._writer.run(write.commit, writes)
 
@@ -140,6 +145,18 @@ class SqliteStore:
 
     async def session_requests(self, session_id: str) -> Sequence[GatewayRequest]:
         return await self._reader.run(read.session_requests, session_id)
+
+    async def write_api_keys(self, keys: Sequence[ApiKey]) -> None:
+        await self._writer.run(keys_of.write_keys, keys)
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        return await self._reader.run(keys_of.all_keys)
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        return await self._reader.run(keys_of.one_key, key_id)
+
+    async def note_key_use(self, key_id: str, at_ms: int) -> None:
+        await self._writer.run(keys_of.note_use, key_id, at_ms)
 
     async def snapshot(self, account_id: str) -> Snapshot | None:
         return await self._reader.run(read.snapshot, account_id)

@@ -37,6 +37,8 @@ class Verdict(Enum):
     """Our own mistake before anything was written; the same request may be sent again."""
     CONFLICT = "conflict"
     """An administrative command met something that is already there."""
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    """An administrative command was meant for another state of its record."""
     NOT_FOUND = "not_found"
 
     __hash__ = object.__hash__  # members are singletons; the hash of Enum is a slow function

@@ -89,6 +89,7 @@ RESULT_CODE_OF_VERDICT: dict[Verdict, ResultCode] = {
     Verdict.STORE_UNAVAILABLE: ResultCode.UNABLE_TO_COMPLY,
     Verdict.INTERNAL_ERROR: ResultCode.UNABLE_TO_COMPLY,
     Verdict.CONFLICT: ResultCode.UNABLE_TO_COMPLY,
+    Verdict.CHANGED_MEANWHILE: ResultCode.UNABLE_TO_COMPLY,
     Verdict.NOT_FOUND: ResultCode.UNABLE_TO_COMPLY,
 }
 

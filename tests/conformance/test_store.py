@@ -12,6 +12,7 @@ from diameter_ocs.charging.session import Answer, Pool, Quota, Reservation, Sess
 from diameter_ocs.errors import StoreError, StoreUnavailable
 from diameter_ocs.rating.pool import PoolShare
 from diameter_ocs.storage.protocol import AccountWrite, SessionRef, Store, StoreTotals, VersionedAccount, Wanted
+from diameter_ocs.values.api_key import ApiKey, digest_of
 from diameter_ocs.values.identity import Identity, IdentityKind, SubscriberRef
 from tests.support.stores import (
     account,
@@ -633,3 +634,35 @@ async def test_sessions_that_were_priced_otherwise(store: Store) -> None:
     assert list(await store.sessions_priced_otherwise({"gold": 1, "gone": 7, "silver": 1})) == [
         SessionRef("acc-1", "b")
     ]
+
+
+# keys of the API ----------------------------------------------------------------------------------
+
+
+def api_key(key_id: str, client: str = "shop", **more: object) -> ApiKey:
+    return ApiKey(key_id, client, "channel", digest_of(key_id, "secret"), 10, **more)  # type: ignore[arg-type]
+
+
+async def test_keys_of_the_api_are_kept(store: Store) -> None:
+    keys = [api_key("b"), api_key("c", scopes=("topups:write",), expires_ms=99), api_key("a", "care", used_ms=3)]
+    await store.write_api_keys(keys)
+    await store.close()
+    await store.open()
+    assert list(await store.api_keys()) == [keys[2], keys[0], keys[1]]
+    assert await store.api_key("c") == keys[1]
+    assert await store.api_key("ghost") is None
+
+
+async def test_a_key_may_end_but_not_become_another(store: Store) -> None:
+    await store.write_api_keys([api_key("a")])
+    await store.note_key_use("a", 50)
+    await store.note_key_use("a", 40)
+    await store.note_key_use("ghost", 50)
+    await store.write_api_keys([replace(api_key("a", "thief"), role="admin", expires_ms=70, revoked_ms=60)])
+    assert await store.api_key("a") == api_key("a", used_ms=50, expires_ms=70, revoked_ms=60)
+
+
+async def test_a_look_sees_what_a_load_sees(store: Store) -> None:
+    await with_accounts(store, "acc-1")
+    wanted = Wanted(accounts=["acc-1"], identities=[identity_of("acc-1")])
+    assert await store.look(wanted) == await store.load(wanted)
