@@ -84,6 +84,32 @@ def test_messages_and_calls_of_the_sample(shop):
     assert shop.json("price", "travel", "60 s", "--of", "voice", "--destination", "110")["cost"] == "0.00"
 
 
+def test_a_price_line_by_line(shop):
+    found = shop.json("price", "by-place", "10 MB", "5 MB", "--rating-group", "10")
+    assert [(line["kind"], line["units"], line["amount"], line["words"]) for line in found["lines"]] == [
+        ("steps", 15_000_000, 300_000, "15 MB at 0.02 EUR per MB")
+    ]
+    shown = shop("price", "by-place", "10 MB", "--rating-group", "10").stdout
+    assert "0.20 EUR  10 MB at 0.02 EUR per MB" in shown
+
+
+def test_what_a_subscriber_would_pay_with(shop):
+    shop("account", "credit", "acc-1", "--data", "4 MB")
+    asked = ("price", "--subscriber", "99955500101", "10 MB", "--rating-group", "10", "--at", "2026-11-01T12:00")
+    found = shop.json(*asked)
+    assert (found["offer"], found["cost"], found["at"]) == ("travel", "0.12", "2026-11-01T12:00:00.000Z")
+    assert [(each["unit"], each["units"], each["remaining_after"]) for each in found["paid_by"]] == [
+        ("octets", 4_000_000, 0),
+        ("money", 6_000_000, 4_880_000),
+    ]
+    assert "paid by money: 0.12 EUR, 4.88 EUR left" in shop(*asked).stdout
+    assert [each["remaining"] for each in shop.json("account", "show", "acc-1")["buckets"]] == [4_000_000, 5_000_000]
+    much = shop.json("price", "--subscriber", "99955500101", "1 GB", "--rating-group", "10")
+    assert (much["refused"]["result_code"], much["refused"]["units"]) == (4012, 746_000_000)
+    said = shop("price", "--subscriber", "99955500101", "1 GB", "--rating-group", "10").stdout
+    assert "746000000 units would not be granted: 4012" in said
+
+
 def test_a_grant_by_conditions(shop):
     asked = ("quota", "explain", "--subscriber", "99955500101", "--rating-group", "10")
     assert shop.json(*asked)["rule"] == "internet"
@@ -109,6 +135,10 @@ def test_mistakes(shop):
     assert "--rat" in shop.refused("price", "travel", "1", "--rat", "6G")
     assert "AMOUNT" in shop.refused("price", "travel", "1 mile", "--rating-group", "10")
     assert "did you mean 'travel'" in shop.refused("price", "travl", "1")
+    assert "AMOUNT: say how much" in shop.refused("price", "travel")
+    assert "--at" in shop.refused("price", "travel", "1", "--at", "noon")
+    assert "--segment" in shop.refused("price", "--subscriber", "99955500101", "1", "--segment", "staff")
+    assert "there is no subscriber" in shop.refused("price", "--subscriber", "99955500999", "1", code=1)
     assert "no tariff for fax" in shop.refused("price", "travel", "1", "--of", "fax", code=1)
 
 
