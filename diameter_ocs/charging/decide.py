@@ -22,6 +22,7 @@ from diameter_ocs.charging.grant_extras import with_policy
 from diameter_ocs.charging.notices import notices
 from diameter_ocs.charging.ordinary import ordinary_update
 from diameter_ocs.charging.period_tiers import Uses, priced_now, with_use
+from diameter_ocs.charging.places import surroundings, until_band, watched
 from diameter_ocs.charging.pool import Pools, may_pool
 from diameter_ocs.charging.quota import (
     NO_WISH,
@@ -470,7 +471,8 @@ class _Step:
         offers = terms.catalogue.offers
         self.offer = offers.get(subscriber.offer) if is_data else offer_of(terms.catalogue, subscriber, rated_as)
         is_frozen = subscriber.life is not None and subscriber.is_in_grace
-        self.book = Book(account, Use(subscriber.subscriber_id, rated_as, is_frozen))
+        around = surroundings(account, subscriber, terms.catalogue, self.conditions, at_ms)
+        self.book = Book(account, Use(subscriber.subscriber_id, rated_as, is_frozen, around))
         self.book.expire(at_ms)
         self.quotas: dict[Key, Quota] = {}
         if session is not None:
@@ -830,10 +832,15 @@ class _Step:
             quota, answer = with_switch(quota, answer, switch_ms, self.at_ms)
         if capped is not None:
             quota, answer = until_midnight(capped[1], quota, answer, self.at_ms)
+        if self.book.use.around is not None:
+            answer = until_band(self.book, rule, group, answer, self.at_ms)
         self.quotas[key] = quota
         if answer.final is not None:
             answer = self._with_final_units(answer, rule)
-        return answer if tuning is None else with_policy(answer, tuning, self.gateway, is_first=not was_opened)
+        if tuning is not None:
+            answer = with_policy(answer, tuning, self.gateway, is_first=not was_opened)
+        is_placed = self.book.use.around is not None and self.gateway.triggers
+        return watched(answer, self.account.buckets, tuning) if is_placed else answer
 
     def _held_before(self, key: tuple[int | None, tuple[int, ...]]) -> int:
         """Units of the group that were out at the gateway before this request."""

@@ -18,6 +18,7 @@ from diameter_ocs.charging.conditions import UNKNOWN, Conditions, as_kept
 from diameter_ocs.charging.decide import BLOCKED, UNCONTROLLED, Terms, offer_of
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
 from diameter_ocs.charging.period_tiers import priced_now, with_use
+from diameter_ocs.charging.places import surroundings
 from diameter_ocs.charging.quota import (
     REFUSED_TREATMENTS,
     affordable,
@@ -268,7 +269,8 @@ class _Event:
         self.catalogue = terms.catalogue
         self.offer = offer_of(terms.catalogue, subscriber, request.rated_as)
         self.at_ms = at_ms
-        self.book = Book(account, Use(subscriber.subscriber_id, request.rated_as, subscriber.is_in_grace))
+        around = surroundings(account, subscriber, terms.catalogue, request.conditions, at_ms)
+        self.book = Book(account, Use(subscriber.subscriber_id, request.rated_as, subscriber.is_in_grace, around))
         self.book.expire(at_ms)
         self.remembered: list[Kept] = []
         self.references: list[bytes] = []

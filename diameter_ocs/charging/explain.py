@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from diameter_ocs.charging.conditions import UNKNOWN, Conditions, merged
 from diameter_ocs.charging.day_caps import by_key, capped_group, counted, room_today, until_midnight
 from diameter_ocs.charging.period_tiers import Uses, priced_now
+from diameter_ocs.charging.places import surroundings, until_band
 from diameter_ocs.charging.pool import Pools
 from diameter_ocs.charging.quota import REFUSED_TREATMENTS, affordable, grant, is_unit_supported
 from diameter_ocs.charging.request import CreditOutcome, ServiceUnits
@@ -15,7 +16,7 @@ from diameter_ocs.charging.tariff_switch import priced_at, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.terms import Use
-from diameter_ocs.rating.catalogue import DATA, GroupRule, Offer, Treatment
+from diameter_ocs.rating.catalogue import DATA, Catalogue, GroupRule, Offer, Treatment
 from diameter_ocs.rating.choice import chosen
 from diameter_ocs.rating.selection import RatingInput
 from diameter_ocs.values.units import format_quantity
@@ -44,19 +45,20 @@ def explain_grant(
     session: Session | None = None,
     service: str = DATA,
     told: Conditions = UNKNOWN,
+    catalogue: Catalogue | None = None,
 ) -> Explanation:
     """The answer to a wish for quota now, in `session` or in a new one; what that group holds is given back before.
 
-    told: conditions of use that the request would tell.
+    told: conditions of use that the request would tell. catalogue: for buckets bound to names of it.
     """
     key = (rating_group, services)
     rule = offer.rule_for(*key)
+    known = told if session is None else merged(session.conditions, told)
     if rule is not None and rule.chooser is not None:
-        known = told if session is None else merged(session.conditions, told)
         rule = chosen(rule, RatingInput(known, services, subscriber.segment), at_ms)
     if rule is None:
         return Explanation(None, CreditOutcome(*key, Verdict.RATING_FAILED))
-    if account.status is not Status.ACTIVE or subscriber.status is not Status.ACTIVE:
+    if account.status is not Status.ACTIVE or not subscriber.is_served:
         return Explanation(rule, CreditOutcome(*key, Verdict.SERVICE_DENIED))
     if not offer.is_controlled:
         return Explanation(rule, CreditOutcome(*key, Verdict.NOT_CHARGED))
@@ -64,7 +66,8 @@ def explain_grant(
         return Explanation(rule, CreditOutcome(*key, REFUSED[rule.treatment]))
     if not is_unit_supported(wish, rule.unit):
         return Explanation(rule, CreditOutcome(*key, Verdict.UNIT_TYPE_UNSUPPORTED))
-    book = Book(account, Use(subscriber.subscriber_id, service))
+    around = surroundings(account, subscriber, catalogue, known, at_ms) if catalogue is not None else None
+    book = Book(account, Use(subscriber.subscriber_id, service, subscriber.is_in_grace, around))
     book.expire(at_ms)
     held, others = Quota(*key), []
     is_open = session is not None and session.status is SessionStatus.OPEN
@@ -117,6 +120,7 @@ def _explained(
     sources = affordable(book, rule, group, quota.priced_units, horizon, at_ms, quota.memory.converted_units)
     payable = sum(units for _, units in sources)
     promised, outcome = grant(book, quota, rule, group, wish, claimants, at_ms, today)
+    outcome = until_band(book, rule, group, outcome, at_ms)
     if timed is not None:
         promised, outcome = with_switch(promised, outcome, switch_ms, at_ms)
     granted = outcome.granted or 0

@@ -8,7 +8,10 @@ from diameter_ocs.cli import node, options
 from diameter_ocs.cli.failure import wrong_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from diameter_ocs.ledger.terms import BucketTerms
+    from diameter_ocs.rating.catalogue import Catalogue
     from diameter_ocs.values.units import UnitType
 
 app = typer.Typer(help="Buckets: units and money of an account, and how far it may go.", no_args_is_help=True)
@@ -40,6 +43,15 @@ def add(
     owner: Annotated[
         list[str] | None, typer.Option("--owner", metavar="SUBSCRIBER", help="Only for these subscribers; may repeat.")
     ] = None,
+    destination: Annotated[
+        list[str] | None, typer.Option("--destination", metavar="NAME", help="Only to these; may repeat.")
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option("--network", metavar="NAME", help="Only in these networks; may repeat.")
+    ] = None,
+    band: Annotated[
+        list[str] | None, typer.Option("--band", metavar="NAME", help="Only in these bands of time; may repeat.")
+    ] = None,
     priority: Annotated[
         int, typer.Option("--priority", min=0, max=1_000_000, help="The smallest is spent first.")
     ] = 100,
@@ -61,6 +73,7 @@ def add(
 
     Example: ocs bucket add acme minutes "100 min" --unit seconds --service voice --valid-days 30
     """
+    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.cli.account import load, print_account
     from diameter_ocs.ledger.account import Bucket
     from diameter_ocs.recharge.commands import Credit
@@ -69,6 +82,9 @@ def add(
     of_unit = _unit("--unit", unit)
     terms = _terms(owner, service, blocking, pays_for, at, of_unit)
     loaded = node.settings(context, config)
+    places = (destination or (), network or (), band or ())
+    if any(places):
+        terms = _placed(terms, places, load_catalogue(loaded))
     members = {each.subscriber_id for each in node.run(load(loaded, account)).subscribers}
     for each in owner or ():
         if each not in members:
@@ -200,6 +216,22 @@ def _terms(
         factor=_factor(price, unit),
     )
     return made if made != BucketTerms() else None
+
+
+def _placed(terms: "BucketTerms | None", places: "tuple[Sequence[str], ...]", catalogue: "Catalogue") -> "BucketTerms":
+    """The terms, bound to names of the catalogue."""
+    from msgspec.structs import replace
+
+    from diameter_ocs.ledger.terms import BucketTerms
+
+    geography = catalogue.geography
+    known = (geography.destinations.names(), geography.networks.names(), set(catalogue.bands))
+    for option, names, there in zip(("--destination", "--network", "--band"), places, known, strict=True):
+        for name in names:
+            if name not in there:
+                raise wrong_option(option, f"the catalogue has no {name!r}: {', '.join(sorted(there)) or 'none'}")
+    destinations, networks, bands = (tuple(dict.fromkeys(names)) for names in places)
+    return replace(terms or BucketTerms(), destinations=destinations, networks=networks, bands=bands)
 
 
 def _factor(text: str, unit: "UnitType") -> tuple[int, int]:

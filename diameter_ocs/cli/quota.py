@@ -90,7 +90,9 @@ async def _explain(
     wish = _wish(requested, rule.unit.value if rule is not None else "octets")
     at_ms = Clock().at_ms()
     account = versioned.account
-    found = explain_grant(account, subscriber, offer, rating_group, services, wish, at_ms, session, rated_as, told)
+    found = explain_grant(
+        account, subscriber, offer, rating_group, services, wish, at_ms, session, rated_as, told, catalogue
+    )
     return account, found
 
 

@@ -83,6 +83,9 @@ def _terms_facts(terms: BucketTerms) -> Facts:
         "overdraft": terms.overdraft,
         "pays_for": None if terms.pays_for is None else terms.pays_for.value,
         "factor": list(terms.factor),
+        "destinations": list(terms.destinations),
+        "networks": list(terms.networks),
+        "bands": list(terms.bands),
     }
 
 
@@ -243,6 +246,9 @@ def _purpose(bucket: Bucket, currency: str) -> str:
     terms = bucket.terms or BucketTerms()
     if terms.services:
         words.append(", ".join(terms.services))
+    for name, bound in (("to", terms.destinations), ("in", terms.networks), ("during", terms.bands)):
+        if bound:
+            words.append(f"{name} {', '.join(bound)}")
     if terms.owners:
         words.append(f"only {', '.join(terms.owners)}")
     if terms.pays_for is not None:

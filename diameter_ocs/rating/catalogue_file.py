@@ -235,7 +235,7 @@ class _Compiler:
         self.finals = {name: self._final(name, final) for name, final in self.file.final.items()}
         self.bands = time_bands(self.file.bands, self.file.calendars, self._problem)
         offers = {name: self._offer(name, offer, policies, units) for name, offer in self.file.offers.items()}
-        products = products_file.products(self.file.products, self._problem)
+        products = products_file.products(self.file.products, self._names(), self._problem)
         cycles = lifecycles(self.file.lifecycles, self._problem)
         self._check_tariffs()
         enquiry_offer = self.file.enquiry_offer or ""
@@ -254,6 +254,10 @@ class _Compiler:
             products,
             cycles,
         )
+
+    def _names(self) -> dict[str, Collection[str]]:
+        """What the buckets of products may be bound to, by table."""
+        return {"destinations": self.known.destinations, "networks": self.known.networks, "bands": self.bands}
 
     def _quantity(self, key: str, value: Quantity, unit: UnitType) -> int:
         try:

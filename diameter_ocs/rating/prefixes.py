@@ -39,6 +39,10 @@ class Prefixes(Generic[Found]):
             self._mark = f"{len(self)} prefixes {crc32(rows.encode()):08x}"
         return self._mark
 
+    def names(self) -> set[Found]:
+        """Everything that some prefix stands for."""
+        return {*self._values.values(), *(value for known in self._timed.values() for _, value in known)}
+
     def overlaps(self) -> Iterator[tuple[str, str]]:
         """Every prefix that begins with a shorter one, and the longest such."""
         known = self._values.keys() | self._timed.keys()

@@ -28,6 +28,9 @@ class Allowance(Struct, frozen=True):
     factor: tuple[int, int] = (1, 1)
     carried: int = 0
     carried_periods: int = 1
+    destinations: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ()
 
 
 class Product(Struct, frozen=True):

@@ -1,6 +1,7 @@
 """[products.NAME] of a catalogue: packs, add-ons, bundles."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,6 +30,9 @@ class AllowanceFile(Table):
     blocking: bool = False
     pays_for: Unit | None = None
     at: Quantity | None = None
+    destinations: list[str] = []
+    networks: list[str] = []
+    bands: list[str] = []
     carry_over: Quantity | None = None
     carry_periods: Annotated[int, Field(ge=1, le=100)] = 1
 
@@ -47,9 +51,12 @@ class ProductFile(Table):
     allowances: list[AllowanceFile] = []
 
 
-def products(tables: Mapping[str, ProductFile], tell: Tell) -> dict[str, Product]:
-    """All products; what does not fit together is told."""
+def products(tables: Mapping[str, ProductFile], names: Mapping[str, Collection[str]], tell: Tell) -> dict[str, Product]:
+    """All products; what does not fit together is told. names: of destinations, networks and bands."""
     made = {name: _product(name, file, tables, tell) for name, file in tables.items()}
+    for name, file in tables.items():
+        for index, each in enumerate(file.allowances):
+            _require_names(f"products.{name}.allowances.{index}", each, names, tell)
     for name in made:
         circle = _circle(name, tables)
         if circle:
@@ -57,6 +64,16 @@ def products(tables: Mapping[str, ProductFile], tell: Tell) -> dict[str, Product
         else:
             _check_names(name, tables, tell)
     return made
+
+
+def _require_names(key: str, file: AllowanceFile, names: Mapping[str, Collection[str]], tell: Tell) -> None:
+    """What an allowance is bound to has to be there."""
+    for table, known in names.items():
+        for name in getattr(file, table):
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]!r}?" if near else ""
+                tell(f"{key}.{table}", f"there is no [{table}.{name}]", hint)
 
 
 def _check_names(name: str, tables: Mapping[str, ProductFile], tell: Tell) -> None:
@@ -138,6 +155,9 @@ def _allowance(key: str, file: AllowanceFile, renews: bool, tell: Tell) -> Allow
         _factor(f"{key}.at", file.at, unit, tell) if file.at is not None else (1, 1),
         carried,
         file.carry_periods,
+        tuple(dict.fromkeys(file.destinations)),
+        tuple(dict.fromkeys(file.networks)),
+        tuple(dict.fromkeys(file.bands)),
     )
 
 

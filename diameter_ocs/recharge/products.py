@@ -203,6 +203,9 @@ def _bring(
             allowance.is_blocking,
             pays_for=allowance.pays_for,
             factor=allowance.factor,
+            destinations=allowance.destinations,
+            networks=allowance.networks,
+            bands=allowance.bands,
         )
         bucket = Bucket(
             _bucket_id(owned, allowance),

@@ -35,6 +35,9 @@ def test_a_bucket_with_everything_that_may_bind_it(family):
         "overdraft": 0,
         "pays_for": "events",
         "factor": [60, 1],
+        "destinations": [],
+        "networks": [],
+        "bands": [],
     }
     shown = family("account", "show", "family").stdout
     assert "voice; only tom; also events, 60 s for 1; blocks what comes after it" in shown
@@ -77,3 +80,19 @@ def test_what_cannot_be_is_refused_by_name(family, args, told):
 def test_a_bucket_is_never_turned_into_another_unit(family):
     told = family.refused("bucket", "add", "family", "money", "5 MB", code=1)
     assert "bucket money holds money" in told
+
+
+def test_a_bucket_is_bound_to_places_and_times_of_the_catalogue(family):
+    catalogue = family.config.parent / "catalogue" / "demo.toml"
+    text = catalogue.read_text() + (
+        '[bands.night]\nfrom = "22:00"\nuntil = "06:00"\n'
+        '[networks.at_home]\nplmns = ["99901"]\n[destinations.spain]\nprefixes = ["599"]\n'
+    )
+    catalogue.write_text(text)
+    where = ("--band", "night", "--network", "at_home", "--destination", "spain")
+    made = family.json("bucket", "add", "family", "night", "1 GB", *where)
+    terms = next(each for each in made["buckets"] if each["bucket_id"] == "night")["terms"]
+    assert (terms["bands"], terms["networks"], terms["destinations"]) == (["night"], ["at_home"], ["spain"])
+    assert "to spain; in at_home; during night" in " ".join(family("account", "show", "family").stdout.split())
+    refused = family.refused("bucket", "add", "family", "x", "1 GB", "--band", "dawn")
+    assert "the catalogue has no 'dawn': night" in refused

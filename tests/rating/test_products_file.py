@@ -119,3 +119,27 @@ ONE = '[[products.p.allowances]]\nname = "x"\namount = "1 MB"\n'
 def test_a_mistake_names_its_key_and_rule(text, told):
     assert told in mistakes(text)
     assert mistakes(text).startswith("test.toml:")
+
+
+def test_an_allowance_is_bound_to_names_that_are_there():
+    text = """
+[bands.night]
+from = "22:00"
+until = "06:00"
+[networks.home]
+plmns = ["26201"]
+[destinations.spain]
+prefixes = ["34"]
+[products.nights]
+[[products.nights.allowances]]
+name = "night"
+amount = "1 GB"
+bands = ["night"]
+networks = ["home"]
+destinations = ["spain"]
+"""
+    (allowance,) = parsed(text).products["nights"].allowances
+    assert (allowance.bands, allowance.networks, allowance.destinations) == (("night",), ("home",), ("spain",))
+    told = mistakes(text.replace('bands = ["night"]', 'bands = ["nigth"]').replace('s = ["home"]', 's = ["x"]'))
+    assert "products.nights.allowances.0.bands — there is no [bands.nigth] — did you mean 'night'?" in told
+    assert "products.nights.allowances.0.networks — there is no [networks.x]" in told
