@@ -150,7 +150,7 @@ def decide_in_general(
 ) -> Decision:
     """The same for every request there is, ordinary ones too; see charging/ordinary.py."""
     if session is not None:
-        earlier = _earlier_answer(session, request)
+        earlier = _earlier_answer(session, request, subscriber)
         if earlier is not None:
             return earlier
     step = _Step(request, account, subscriber, session, terms, at_ms)
@@ -335,15 +335,15 @@ def _effective_group(rating_group: int | None, offer: Offer) -> int:
     return offer.default_rating_group if offer.default_rating_group is not None else -1
 
 
-def _earlier_answer(session: Session, request: SessionRequest) -> Decision | None:
+def _earlier_answer(session: Session, request: SessionRequest, subscriber: Subscriber) -> Decision | None:
     """RFC 8506 §5.7 and RFC 6733 §5.5.4: the same key gets the same answer, other content an error.
 
-    Of a gateway that uses numbers again, other content is another request.
+    Of a gateway that uses numbers again, other content is another request. subscriber: whose session it is.
     """
     is_used = False
     for answer in session.answers:
         if answer.request_number == request.request_number:
-            if is_repeat(request, answer):
+            if is_repeat(request, answer) and not _opens_another(request, session, subscriber):
                 return Decision(decode_outcome(answer.outcome))
             is_used = True
     if not is_used or request.gateway.reuses_numbers:
@@ -351,6 +351,14 @@ def _earlier_answer(session: Session, request: SessionRequest) -> Decision | Non
     return refuse(
         Verdict.REPEAT_CONTRADICTS, f"CC-Request-Number {request.request_number} was used before for another request"
     )
+
+
+def _opens_another(request: SessionRequest, session: Session, subscriber: Subscriber) -> bool:
+    """Gateways open their sessions with the same words: one that took a Session-Id again means somebody else."""
+    if request.request_type is not RequestType.INITIAL:
+        return False
+    is_named = not request.identities or any(name in subscriber.identities for name in request.identities)
+    return not is_named or request.service_context != session.service_context
 
 
 def is_repeat(request: SessionRequest, answer: Answer) -> bool:

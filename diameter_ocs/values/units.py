@@ -24,13 +24,15 @@ def parse_quantity(text: str | int, unit: UnitType) -> int:
 
     Raises ValueError with the rule when the text is none of these.
     """
-    if isinstance(text, int):
+    if isinstance(text, int) and not isinstance(text, bool):
         return _not_negative(text, text)
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is not a whole number of {unit.value}")
     digits = text.strip().replace("_", "").replace(",", "")
     number = digits.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
     suffix = digits[len(number) :].strip().upper()
     sizes = {UnitType.OCTETS: OCTET_SIZES, UnitType.SECONDS: DURATIONS}.get(unit, {})
-    if not number.isdigit() or (suffix and suffix not in sizes):
+    if not (number.isascii() and number.isdigit()) or (suffix and suffix not in sizes):
         known = ", ".join(sizes) or "no suffix"
         raise ValueError(f"{text!r} is not a whole number of {unit.value} (suffixes: {known})")
     return _not_negative(int(number) * sizes.get(suffix, 1), text)

@@ -439,6 +439,25 @@ async def test_the_same_number_for_another_request(line, kind, credit):
     assert await line.sessions() == {session.session_id: "open"}
 
 
+@pytest.mark.row(34)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Subscription_Id": [("Subscription-Id-Type", 0), ("Subscription-Id-Data", "4915199999")]},
+        {"Service_Context_Id": "32274@3gpp.org"},
+    ],
+    ids=["somebody else", "another service"],
+)
+async def test_a_session_id_taken_again_with_the_same_words(line, change):
+    """Row 34: a first request is not told from another one by its MSCCs alone."""
+    session = (await line.open(data(100 * MB))).session()
+    await session.ask(INITIAL, mscc(10))
+    before = await line.account()
+    assert code_of(await session.ask(INITIAL, mscc(10), number=0, **change)) == 5012
+    assert await line.account() == before
+    assert await line.sessions() == {session.session_id: "open"}
+
+
 @pytest.mark.row(35)
 @pytest.mark.parametrize("kind", [0, 5, 0xFFFFFFFF])
 async def test_an_unknown_request_type(line, kind):

@@ -57,7 +57,16 @@ def test_quantities(text, unit, value):
 
 @pytest.mark.parametrize(
     ("text", "unit"),
-    [("20 MB", UnitType.SECONDS), ("1.5 GB", UnitType.OCTETS), ("", UnitType.OCTETS), (-1, UnitType.OCTETS)],
+    [
+        ("20 MB", UnitType.SECONDS),
+        ("1.5 GB", UnitType.OCTETS),
+        ("", UnitType.OCTETS),
+        (-1, UnitType.OCTETS),
+        (1.5, UnitType.SECONDS),
+        (True, UnitType.SECONDS),
+        ("2\u00b2", UnitType.OCTETS),
+        ([], UnitType.EVENTS),
+    ],
 )
 def test_what_is_no_quantity(text, unit):
     with pytest.raises(ValueError, match=r"whole number|below zero"):
