@@ -13,6 +13,12 @@ from diameter_ocs.rating.time_quota import TimeQuotaMechanism, TimeQuotaType
 from diameter_ocs.values.units import UnitType
 
 EXTENDS = "extends"
+LARGEST_GRANTS = {
+    UnitType.OCTETS: ("CC-Total-Octets", 0xFFFFFFFFFFFFFFFF),
+    UnitType.SECONDS: ("CC-Time", 0xFFFFFFFF),
+    UnitType.EVENTS: ("CC-Service-Specific-Units", 0xFFFFFFFFFFFFFFFF),
+}
+"""The AVP that tells a grant, and the most it holds."""
 Tell = Callable[[str, str], None]
 """Takes key and rule of a mistake."""
 Parse = Callable[[str, Quantity, UnitType], int]
@@ -81,8 +87,9 @@ def quota_policy(key: str, file: QuotaFile, quantity: Parse, tell: Tell, zone: Z
     default, minimum, maximum = amount("default") or 0, amount("minimum") or 0, amount("maximum") or 0
     if not 1 <= minimum <= default <= maximum:
         tell(key, "sizes must be 1 <= minimum <= default <= maximum")
-    if unit is UnitType.SECONDS and maximum > 0xFFFFFFFF:
-        tell(f"{key}.maximum", "CC-Time holds at most 4294967295 seconds")
+    avp, most = LARGEST_GRANTS[unit]
+    if maximum > most:
+        tell(f"{key}.maximum", f"{avp} holds at most {most} {unit.value}")
     first_default, first_maximum, cap, threshold, day_cap = map(
         amount, ("first_default", "first_maximum", "session_cap", "threshold", "day_cap")
     )
