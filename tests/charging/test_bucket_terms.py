@@ -103,6 +103,14 @@ def test_slicing_a_call_costs_a_converting_bucket_the_same(parts):
     assert left(parts) == left([sum(parts)])
 
 
+def test_a_late_report_goes_on_with_the_step_that_was_paid():
+    line = Line(bound(Bucket("msg", UnitType.EVENTS, 500), pays_for=UnitType.SECONDS, factor=(1, 60)))
+    line.initial(talk())
+    line.terminate(1, talk(used=30, more=False))
+    line.update(2, talk(used=30, more=False))
+    assert line.bucket("msg").remaining == 499
+
+
 # credit limit -------------------------------------------------------------------------------------
 
 
