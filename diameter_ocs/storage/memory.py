@@ -11,6 +11,8 @@ from diameter_ocs.charging.session import Answer, Session, SessionStatus
 from diameter_ocs.errors import StoreError, StoreUnavailable
 from diameter_ocs.ledger.account import Subscriber
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.storage.catalogues import CatalogueUse
+from diameter_ocs.storage.memory_catalogues import MemoryCatalogues
 from diameter_ocs.storage.protocol import (
     AccountWrite,
     Loaded,
@@ -25,12 +27,13 @@ from diameter_ocs.values.api_key import ApiKey
 from diameter_ocs.values.identity import Identity, SubscriberRef
 
 
-class MemoryStore:
+class MemoryStore(MemoryCatalogues):
     """See Store. What was committed survives close() and open() of the same object."""
 
     name = "memory"
 
     def __init__(self) -> None:
+        super().__init__()
         self._is_open = False
         self._accounts: dict[str, VersionedAccount] = {}
         self._identities: dict[Identity, SubscriberRef] = {}
@@ -232,6 +235,14 @@ class MemoryStore:
                 if quota.pool is not None:
                     units[quota.rating_group] += quota.granted
         return dict(units)
+
+    async def catalogue_use(self) -> CatalogueUse:
+        self._require_open()
+        stored = self._accounts.values()
+        currencies = Counter(each.account.currency for each in stored)
+        offers = Counter(member.offer for each in stored for member in each.subscribers)
+        products = Counter(name for each in stored for name in {owned.product for owned in each.account.owned})
+        return CatalogueUse(currencies, offers, products)
 
     def size_bytes(self) -> int:
         return 0

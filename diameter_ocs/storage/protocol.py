@@ -10,6 +10,7 @@ from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.ledger.account import Account, Subscriber
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.storage.catalogues import CatalogueStore
 from diameter_ocs.values.api_key import ApiKey
 from diameter_ocs.values.identity import Identity, SubscriberRef
 
@@ -86,7 +87,7 @@ Snapshot = tuple[VersionedAccount, Sequence[Session], Sequence[Entry]]
 """An account, its open sessions and its whole journal."""
 
 
-class Store(Protocol):
+class Store(CatalogueStore, Protocol):
     """Durable records of accounts. All methods raise StoreError and nothing else of the engine below."""
 
     name: str

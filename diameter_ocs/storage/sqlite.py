@@ -16,9 +16,12 @@ from diameter_ocs.charging.outbox import GatewayRequest
 from diameter_ocs.charging.session import Answer, Session
 from diameter_ocs.errors import StoreUnavailable
 from diameter_ocs.ledger.journal import Entry
+from diameter_ocs.rating.versions import Activation, CatalogueSource, VersionFacts
+from diameter_ocs.storage import sqlite_catalogues as catalogues
 from diameter_ocs.storage import sqlite_keys as keys_of
 from diameter_ocs.storage import sqlite_read as read
 from diameter_ocs.storage import sqlite_write as write
+from diameter_ocs.storage.catalogues import CatalogueUse
 from diameter_ocs.storage.migrations import Migration, migrate, packaged_migrations, refuse_foreign_database
 from diameter_ocs.storage.protocol import AccountWrite, Loaded, SessionRef, Snapshot, StoreTotals, Wanted
 from diameter_ocs.storage.sqlite_errors import PRIMARY_CODE
@@ -166,6 +169,29 @@ class SqliteStore:
 
     async def reserved_units(self) -> Mapping[int | None, int]:
         return await self._reader.run(read.reserved_units)
+
+    async def keep_catalogue(self, source: CatalogueSource, loaded_ms: int, who: str, reason: str) -> VersionFacts:
+        return await self._writer.run(catalogues.keep, source, loaded_ms, who, reason)
+
+    async def catalogue_source(self, version: str) -> CatalogueSource | None:
+        return await self._reader.run(catalogues.source, version)
+
+    async def catalogue_versions(self) -> Sequence[VersionFacts]:
+        return await self._reader.run(catalogues.versions)
+
+    async def activate_catalogue(
+        self, version: str, from_ms: int, said_ms: int, who: str, reason: str
+    ) -> Activation | None:
+        return await self._writer.run(catalogues.activate, version, from_ms, said_ms, who, reason)
+
+    async def cancel_activation(self, number: int, said_ms: int, who: str) -> bool:
+        return await self._writer.run(catalogues.cancel, number, said_ms, who)
+
+    async def activations(self) -> Sequence[Activation]:
+        return await self._reader.run(catalogues.activations)
+
+    async def catalogue_use(self) -> CatalogueUse:
+        return await self._reader.run(catalogues.use)
 
     def size_bytes(self) -> int:
         return sum(_file_bytes(self.path + suffix) for suffix in ("", "-wal"))
