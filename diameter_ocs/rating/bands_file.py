@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from diameter_ocs.rating.file_values import Table
 from diameter_ocs.rating.local_time import MINUTES_PER_DAY, day_of
@@ -55,15 +55,26 @@ def _iso_date(text: str) -> date | None:
         return None
 
 
-Minute = Annotated[int, BeforeValidator(_minute)]
-StartMinute = Annotated[int, BeforeValidator(_minute), AfterValidator(_start)]
+CLOCK = WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$", "description": "Such as '20:00'."})
+Minute = Annotated[int, BeforeValidator(_minute), CLOCK]
+StartMinute = Annotated[int, BeforeValidator(_minute), AfterValidator(_start), CLOCK]
+Date = Annotated[
+    int,
+    BeforeValidator(_date),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DATE.pattern}$", "description": "Such as '2027-03-26'."}),
+]
+DayOfYear = Annotated[
+    tuple[int, int],
+    BeforeValidator(_month_and_day),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{2}-[0-9]{2}$", "description": "Such as '12-25'."}),
+]
 
 
 class CalendarFile(Table):
     """[calendars.NAME]: days by their date, of one year or of every year."""
 
-    dates: list[Annotated[int, BeforeValidator(_date)]] = []
-    yearly: list[Annotated[tuple[int, int], BeforeValidator(_month_and_day)]] = []
+    dates: list[Date] = []
+    yearly: list[DayOfYear] = []
 
 
 class BandFile(Table):

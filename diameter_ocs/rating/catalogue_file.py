@@ -19,6 +19,7 @@ from diameter_ocs.rating.answers import AnswerPolicy
 from diameter_ocs.rating.answers_file import AnswersFile, answer_policy
 from diameter_ocs.rating.bands_file import BandFile, CalendarFile, time_bands
 from diameter_ocs.rating.catalogue import DATA, Catalogue, Chooser, GroupRule, Offer, QuotaPolicy, Treatment
+from diameter_ocs.rating.examples_file import BucketExample, ExampleFile
 from diameter_ocs.rating.file_values import Quantity, Table, Unsigned32
 from diameter_ocs.rating.final_units import FinalProfile
 from diameter_ocs.rating.geography_file import (
@@ -104,6 +105,7 @@ class CatalogueFile(Table):
     products: dict[Annotated[str, Field(pattern=products_file.NAME)], products_file.ProductFile] = {}
     lifecycles: dict[str, LifecycleFile] = {}
     offers: Annotated[dict[str, OfferFile], Field(min_length=1)]
+    tests: list[ExampleFile] = []
 
 
 def no_file(name: str) -> str:
@@ -174,6 +176,8 @@ TABLES_OF_ARRAYS: dict[str, type[Table]] = {
     "tiers": TierFile,
     "allowances": products_file.AllowanceFile,
     "top_ups": TopUpFile,
+    "tests": ExampleFile,
+    "buckets": BucketExample,
 }
 
 

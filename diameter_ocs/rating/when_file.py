@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from diameter_ocs.rating.catalogue import GroupRule, QuotaTuning
 from diameter_ocs.rating.file_values import Unsigned32
@@ -21,9 +21,10 @@ def _list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
-Names = Annotated[list[str], BeforeValidator(_list), Field(min_length=1)]
+ONE_OR_MORE = WithJsonSchema({"type": ["string", "integer", "array"], "description": "One, or a list of them."})
+Names = Annotated[list[str], BeforeValidator(_list), Field(min_length=1), ONE_OR_MORE]
 """One, or a list of which one is enough."""
-Numbers = Annotated[list[Unsigned32], BeforeValidator(_list), Field(min_length=1)]
+Numbers = Annotated[list[Unsigned32], BeforeValidator(_list), Field(min_length=1), ONE_OR_MORE]
 CONDITIONS = ("destination", "network", "apn", "rat", "location", "segment", "service_identifier")
 
 
