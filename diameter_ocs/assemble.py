@@ -8,6 +8,9 @@ from functools import partial
 
 import structlog
 
+from diameter_ocs.catalogues.activation import activate_file, take_file_at_start
+from diameter_ocs.catalogues.files import read_catalogue, read_source
+from diameter_ocs.catalogues.keeper import CatalogueKeeper
 from diameter_ocs.charging.decide import Terms
 from diameter_ocs.charging.rules import NO_LIMIT, ChargingRules
 from diameter_ocs.config import Config
@@ -24,8 +27,8 @@ from diameter_ocs.peer.admission import PeerRule
 from diameter_ocs.peer.events import DisconnectCause
 from diameter_ocs.peer.node import Node
 from diameter_ocs.rating.catalogue import Catalogue, changed_offers
-from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.rating.final_units import LINK_TOKEN
+from diameter_ocs.rating.versions import in_force
 from diameter_ocs.server.clock import Clock
 from diameter_ocs.server.control import add_control
 from diameter_ocs.server.courier import Courier, Persistence
@@ -61,16 +64,20 @@ class ServedRealms:
         return realm in self._own or realm in self._of_peers
 
 
+NOTHING = Catalogue("none", "XXX", {})
+"""What is sold until it is known what."""
+
+
 def load_catalogue(config: Config) -> Catalogue:
     """The catalogue named by the configuration. Raises ConfigurationError with everything wrong in it."""
-    file = config.resolve(config.catalogue.file)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError([f"{file}: is not UTF-8 text — save it as UTF-8"]) from None
-    return parse_catalogue(text, str(file), lambda name: (file.parent / name).read_text(encoding="utf-8"))
+    return read_catalogue(config.resolve(config.catalogue.file))[1]
+
+
+async def catalogue_in_force(config: Config, store: Store) -> Catalogue:
+    """What a node on this store sells now: by the database, or by the file as long as no node was started on it."""
+    current = in_force(await store.activations(), Clock().at_ms())
+    source = await store.catalogue_source(current.version) if current is not None else None
+    return read_source(source) if source is not None else load_catalogue(config)
 
 
 def portal_of(config: Config, catalogue: Catalogue) -> PortalKey | None:
@@ -124,12 +131,15 @@ def store_of(config: Config) -> Store:
     return open_store(config.store.url, busy_timeout_seconds=config.store.busy_timeout_seconds)
 
 
-def engine_of(config: Config, store: Store, telemetry: Telemetry | None = None, clock: Clock | None = None) -> Engine:
-    """An engine on an open store: for a node, and for commands that change accounts beside it."""
+async def engine_of(config: Config, store: Store) -> Engine:
+    """An engine on an open store, for commands that change accounts beside a node."""
+    return _engine(config, store, await catalogue_in_force(config, store), Clock())
+
+
+def _engine(config: Config, store: Store, catalogue: Catalogue, clock: Clock, told: Telemetry | None = None) -> Engine:
     settings = EngineSettings(config.engine.queue_limit, config.engine.batch_limit, config.engine.cache_accounts)
-    terms = terms_of(config, load_catalogue(config))
-    observer = telemetry.engine_observer if telemetry is not None else None
-    return Engine(store, terms, clock or Clock(), settings, observer)
+    observer = told.engine_observer if told is not None else None
+    return Engine(store, terms_of(config, catalogue), clock, settings, observer)
 
 
 class Ocs:
@@ -141,7 +151,8 @@ class Ocs:
         self.telemetry = Telemetry(self.clock.now, self.clock.at_ms())
         self.dictionary = load_dictionary([config.resolve(path) for path in config.diameter.dictionaries])
         self.store = store_of(config)
-        self.engine = engine_of(config, self.store, self.telemetry, self.clock)
+        self.engine = _engine(config, self.store, NOTHING, self.clock, self.telemetry)
+        self.catalogues = self._catalogues()
         self.gateways = gateways_of(config)
         self.application = self._application()
         self.sweeper = self._sweeper()
@@ -150,7 +161,12 @@ class Ocs:
         self.application.on_origin_state = self.restarts.heard
         self.repricer = Repricer(self.store, self.engine.execute, config.catalogue.reauthorize_per_second)
         self.readiness = Readiness(
-            {"store": self._store_problem, "engine": self._engine_problem, "diameter": self._listen_problem},
+            {
+                "store": self._store_problem,
+                "engine": self._engine_problem,
+                "diameter": self._listen_problem,
+                "catalogue": self._catalogue_problem,
+            },
             self.clock.now,
         )
         self.http = self._http()
@@ -159,6 +175,7 @@ class Ocs:
         self._asking: asyncio.Task[None] | None = None
         self._repricing: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
+        self._keeping: asyncio.Task[None] | None = None
         self._bind_telemetry()
 
     async def start(self) -> None:
@@ -167,12 +184,14 @@ class Ocs:
         try:
             self.telemetry.engine_observer.start_with(await self.store.reserved_units())
             self._transport = self._made_transport(await self.store.born_ms())
+            await self._take_catalogue()
             await self.engine.start()
             await self._listen()
         except BaseException:
             await self.stop()
             raise
         self._sweeping = asyncio.create_task(self.sweeper.run(), name="ocs-sweeper")
+        self._keeping = asyncio.create_task(self.catalogues.run(), name="ocs-catalogue")
         self._asking = asyncio.create_task(self.reauthorizer.run(self._courier()), name="ocs-requests")
         self._reprice()
         _tune_interpreter()
@@ -213,10 +232,20 @@ class Ocs:
             await self._transport.stop(cause)
 
     async def _stop_sweeping(self) -> None:
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
-            self._sweeping = None
+        running = [task for task in (self._sweeping, self._keeping) if task is not None]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        self._sweeping = self._keeping = None
+
+    async def _take_catalogue(self) -> None:
+        """What holds by the database, after a look at the configured file."""
+        settings = self.config.catalogue
+        file, activates = self.config.resolve(settings.file), settings.activate == "on start"
+        check = partial(terms_of, self.config)
+        await take_file_at_start(self.store, file, self.clock.at_ms(), check, activates=activates)
+        await self.catalogues.start()
 
     async def reload_catalogue(self) -> tuple[str, list[str]]:
         """Read the catalogue again: it holds for everything decided from now on. Its version and what has changed.
@@ -225,16 +254,17 @@ class Ocs:
         """
         async with self._reloading:
             before = self.engine.terms.catalogue
+            file, check = self.config.resolve(self.config.catalogue.file), partial(terms_of, self.config)
             try:
-                terms = terms_of(self.config, await asyncio.to_thread(load_catalogue, self.config))
+                await activate_file(self.store, file, self.clock.at_ms(), check)
             except ConfigurationError as error:
                 log.error("catalogue refused; the one in force stays", version=before.version, mistakes=error.problems)
                 raise
-            self.engine.terms = terms
-            changed = changed_offers(before, terms.catalogue)
-            log.info("catalogue in force", version=terms.catalogue.version, before=before.version, changed=changed)
-            self._reprice()
-        return terms.catalogue.version, changed
+            await self.catalogues.look()
+            after = self.engine.terms.catalogue
+            if after is before:
+                log.info("catalogue in force", version=after.version, before=before.version, changed=[])
+        return after.version, changed_offers(before, after)
 
     def _reprice(self) -> None:
         """Open sessions that were rated otherwise are rated anew; a run for an older catalogue ends."""
@@ -289,6 +319,15 @@ class Ocs:
         own = {realm.lower() for realm in (node.origin_realm, *node.served_realms)}
         self.application.served_realms = ServedRealms(own, transport.peers.realms if node.serve_peer_realms else ())
         return transport
+
+    def _catalogues(self) -> CatalogueKeeper:
+        make, poll_seconds = partial(terms_of, self.config), self.config.catalogue.poll_seconds
+        return CatalogueKeeper(self.store, self.engine, make, self.clock.at_ms, poll_seconds, self._catalogue_changed)
+
+    def _catalogue_changed(self, before: Catalogue, after: Catalogue) -> None:
+        changed = changed_offers(before, after)
+        log.info("catalogue in force", version=after.version, before=before.version, changed=changed)
+        self._reprice()
 
     def _sweeper(self) -> Sweeper:
         return Sweeper(
@@ -366,6 +405,9 @@ class Ocs:
 
     async def _engine_problem(self) -> str | None:
         return self.engine.problem
+
+    async def _catalogue_problem(self) -> str | None:
+        return self.catalogues.problem
 
     async def _listen_problem(self) -> str | None:
         return None if self._transport is not None and self._transport.addresses else "not listening"

@@ -33,6 +33,7 @@ RING = {
     "storage": 3,
     "engine": 4,
     "gy": 5,
+    "catalogues": 5,
     "server": 6,
     "telemetry": 6,
     "simulator": 6,

@@ -4,7 +4,7 @@ One request is one atomic step: debit what was used, give old promises back, rat
 keep the answer for repeats. Pure: account, session, terms and time in, a Decision out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -101,22 +101,30 @@ NEVER_OPENED = "reported by a gateway, never opened here"
 class Terms(Struct, frozen=True):
     """What is sold and how sessions are supervised: the same for every decision of a batch.
 
-    portal: signs the links of redirects; None: no link is signed.
+    portal: signs the links of redirects; None: no link is signed. former: offers as they were sold before, by name
+    and fingerprint.
     """
 
     catalogue: Catalogue
     rules: ChargingRules
     portal: PortalKey | None = None
+    former: Mapping[tuple[str, int], Offer] = {}
 
 
 def offer_of(catalogue: Catalogue, subscriber: Subscriber, rated_as: str) -> Offer | None:
     """What a subscriber bought, as one service sees it; None when it does not include that service."""
-    return offer_named(catalogue, subscriber.offer, rated_as)
+    return _part(catalogue.offers.get(subscriber.offer), rated_as)
 
 
-def offer_named(catalogue: Catalogue, name: str, rated_as: str) -> Offer | None:
-    """The same by name of the offer."""
-    offer = catalogue.offers.get(name)
+def offer_granted_by(terms: Terms, name: str, tariff: int, rated_as: str) -> Offer | None:
+    """An offer by name, as it was when its fingerprint was `tariff`; as it is now, when nobody knows that any more."""
+    offer = terms.catalogue.offers.get(name)
+    if offer is None or offer.fingerprint != tariff:
+        offer = terms.former.get((name, tariff), offer)
+    return _part(offer, rated_as)
+
+
+def _part(offer: Offer | None, rated_as: str) -> Offer | None:
     if rated_as == DATA:
         return offer
     return offer.part(rated_as) if offer is not None else EMERGENCY_OFFER if rated_as == EMERGENCY else None
@@ -486,7 +494,8 @@ class _Step:
         if session is not None:
             for quota in session.quotas:
                 self.quotas[quota.rating_group, quota.service_identifiers] = quota
-            if session.offer != subscriber.offer and session.offer:
+            tariff = self.offer.fingerprint if self.offer is not None else 0
+            if (session.tariff != tariff or session.offer != subscriber.offer) and session.offer:
                 self._note_former_offer(session)
         self.pools: Pools | None = None
         if session is not None and session.pools:
@@ -496,11 +505,12 @@ class _Step:
         self.claimants = self._count_claimants()
 
     def _note_former_offer(self, session: Session) -> None:
-        """The subscriber has changed to another offer: what is out at the gateway was granted under the former one."""
+        """The offer is another one than it was: what is out at the gateway was granted under the former one."""
         is_over = session.status is SessionStatus.CLOSED
         for key, quota in self.quotas.items():
             if (quota.granted or is_over) and not quota.memory.former_offer:
-                self.quotas[key] = replace(quota, memory=replace(quota.memory, former_offer=session.offer))
+                memory = replace(quota.memory, former_offer=session.offer, former_tariff=session.tariff)
+                self.quotas[key] = replace(quota, memory=memory)
 
     # the five things a request can be ------------------------------------------------------------
 
@@ -785,11 +795,13 @@ class _Step:
     def _credit_of_former_offer(self, credit: ServiceCredit, quota: Quota, may_grant: bool, mark: str) -> CreditOutcome:
         """Debit a report at the prices its quota was granted at; what follows is of the subscriber's offer of today.
 
-        An offer that is not sold any more has no price left.
+        An offer that nobody remembers any more has no price left.
         """
-        former = offer_named(self.terms.catalogue, quota.memory.former_offer, self.rated_as)
+        memory = quota.memory
+        former = offer_granted_by(self.terms, memory.former_offer, memory.former_tariff, self.rated_as)
         key = (credit.rating_group, credit.service_identifiers)
-        self.quotas[key] = replace(quota, memory=replace(quota.memory, former_offer=""))
+        rest = replace(memory, former_offer="", former_tariff=0)
+        self.quotas[key] = replace(quota, memory=rest if rest != NOTHING_SPECIAL else NOTHING_SPECIAL)
         if former is None:
             return self._credit(credit, may_grant, mark)
         current, self.offer = self.offer, former
@@ -1005,7 +1017,7 @@ class _Step:
             realm=request.origin_realm or None,
             conditions=self.conditions,
             offer=session.offer if session.closed_ms else self.subscriber.offer,
-            tariff=self.offer.fingerprint if self.offer is not None else 0,
+            tariff=session.tariff if session.closed_ms else self.offer.fingerprint if self.offer is not None else 0,
             pools=() if self.pools is None else self.pools.kept(),
         )
         payer = self.payer

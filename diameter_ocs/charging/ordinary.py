@@ -71,6 +71,8 @@ def ordinary_update(
     offer = catalogue.offers.get(subscriber.offer)
     if offer is None or not offer.is_controlled or offer.answers is not None or offer.has_day_caps:
         return None
+    if session.tariff != offer.fingerprint:
+        return None
     for bucket in account.buckets:
         if bucket.terms is not None or bucket.is_expired(at_ms):
             return None

@@ -41,8 +41,8 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     is_given_up: the session was closed while a grant was out, of which since_ms and switch_ms still tell, for a
     late report.
     variant: name of the rule that held for the last grant, where a group has more than one; '': it has one.
-    former_offer: under which the quota was granted, when the subscriber has changed to another one since; its use
-    is still paid at those prices.
+    former_offer, former_tariff: name and fingerprint of the offer under which the quota was granted, when the
+    subscriber has changed to another one since or that one was changed; its use is still paid at those prices.
     """
 
     restricted_until_ms: int = 0
@@ -55,6 +55,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     is_given_up: bool = False
     variant: str = ""
     former_offer: str = ""
+    former_tariff: int = 0
 
 
 NOTHING_SPECIAL = QuotaMemory()

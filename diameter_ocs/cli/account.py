@@ -48,14 +48,13 @@ def create(
     Example: ocs account create acme --balance 10.00 --data "5 GB" --valid-days 30
     --msisdn 49151000001 --offer prepaid-data
     """
-    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.cli.recharging import buckets, new_subscriber
     from diameter_ocs.recharge.commands import OpenAccount
     from diameter_ocs.server.clock import Clock
     from diameter_ocs.values.identity import new_id
 
     loaded = node.settings(context, config)
-    catalogue, at_ms = load_catalogue(loaded), Clock().at_ms()
+    catalogue, at_ms = node.catalogue(loaded), Clock().at_ms()
     names = options.identities(msisdn, imsi, nai, sip, private)
     is_alone = not (names or offer or time_zone or segment)
     command = OpenAccount(
@@ -161,12 +160,11 @@ def balance(
 
     Example: ocs account balance acme --at 2026-11-01T12:00
     """
-    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.cli import views
     from diameter_ocs.server.clock import Clock
 
     loaded = node.settings(context, config)
-    at_ms = Clock().at_ms() if at is None else options.moment("--at", at, load_catalogue(loaded).zone)
+    at_ms = Clock().at_ms() if at is None else options.moment("--at", at, node.catalogue(loaded).zone)
     found, past = node.run(_load_past(loaded, account, at_ms))
     if as_json:
         print_json(views.past_facts(found.account, past))
@@ -224,7 +222,7 @@ async def _seed(config: "Config") -> "list[VersionedAccount]":
     from diameter_ocs.server.clock import Clock
 
     async with node.opened(config, must_exist=False) as store:
-        engine = engine_of(config, store)
+        engine = await engine_of(config, store)
         await engine.start()
         try:
             await seed_accounts(engine, store, engine.terms.catalogue.currency, Clock().at_ms())

@@ -73,7 +73,6 @@ def add(
 
     Example: ocs bucket add acme minutes "100 min" --unit seconds --service voice --valid-days 30
     """
-    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.cli.account import load, print_account
     from diameter_ocs.ledger.account import Bucket
     from diameter_ocs.recharge.commands import Credit
@@ -84,7 +83,7 @@ def add(
     loaded = node.settings(context, config)
     places = (destination or (), network or (), band or ())
     if any(places):
-        terms = _placed(terms, places, load_catalogue(loaded))
+        terms = _placed(terms, places, node.catalogue(loaded))
     members = {each.subscriber_id for each in node.run(load(loaded, account)).subscribers}
     for each in owner or ():
         if each not in members:

@@ -121,13 +121,13 @@ async def _prepare(config: "Config", profile: "LoadProfile", offer: str) -> None
     """An account for each subscriber of the range; those that are there stay as they are."""
     import asyncio
 
-    from diameter_ocs.assemble import engine_of, load_catalogue
+    from diameter_ocs.assemble import engine_of
     from diameter_ocs.cli.recharging import known_offer
 
-    catalogue = load_catalogue(config)
-    known_offer(offer, catalogue)
     async with node.opened(config, must_exist=False) as store:
-        engine = engine_of(config, store)
+        engine = await engine_of(config, store)
+        catalogue = engine.terms.catalogue
+        known_offer(offer, catalogue)
         await engine.start()
         try:
             for start in range(0, profile.subscribers, PREPARED_AT_ONCE):

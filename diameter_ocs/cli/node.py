@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from diameter_ocs.charging.request import Outcome
     from diameter_ocs.config import Config
     from diameter_ocs.engine.commands import Command
+    from diameter_ocs.rating.catalogue import Catalogue
     from diameter_ocs.storage import Store
 
 Result = TypeVar("Result")
@@ -75,12 +76,28 @@ def _demand_database(url: str) -> None:
         )
 
 
+def catalogue(config: "Config") -> "Catalogue":
+    """What is sold now: by the database, if there is one, else by the configured file. Raises ConfigurationError."""
+    from diameter_ocs.assemble import load_catalogue
+
+    path = Path(config.store.url.removeprefix(SQLITE))
+    is_there = config.store.url.startswith(SQLITE) and path.exists()
+    return run(_in_force(config)) if is_there else load_catalogue(config)
+
+
+async def _in_force(config: "Config") -> "Catalogue":
+    from diameter_ocs.assemble import catalogue_in_force
+
+    async with opened(config) as store:
+        return await catalogue_in_force(config, store)
+
+
 async def execute(config: "Config", command: "Command") -> "Outcome":
     """Take a command on the one road, on an engine of our own beside the node's: the store keeps them apart."""
     from diameter_ocs.assemble import engine_of
 
     async with opened(config, must_exist=False) as store:
-        engine = engine_of(config, store)
+        engine = await engine_of(config, store)
         await engine.start()
         try:
             return await engine.execute(command)

@@ -75,13 +75,13 @@ def price(
 
     Example: ocs price --subscriber 49151000001 '2 GB' --rating-group 10 --at 2026-11-01T20:30 --lasting '2 h'
     """
-    from diameter_ocs.assemble import load_catalogue, terms_of
+    from diameter_ocs.assemble import terms_of
     from diameter_ocs.charging.trial import try_out
     from diameter_ocs.rating.catalogue import DATA
     from diameter_ocs.server.clock import Clock
 
     loaded = node.settings(context, config)
-    catalogue = load_catalogue(loaded)
+    catalogue = node.catalogue(loaded)
     account, user, amounts = _who(loaded, catalogue, subscriber, segment, words)
     asked = _Asked(
         catalogue,

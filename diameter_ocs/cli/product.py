@@ -19,11 +19,10 @@ AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account id.")
 @app.command("list")
 def list_products(context: typer.Context, config: options.ConfigFile = None, as_json: options.AsJson = False) -> None:
     """List the products of the catalogue."""
-    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.cli.output import table
     from diameter_ocs.values.money import format_money
 
-    catalogue = load_catalogue(node.settings(context, config))
+    catalogue = node.catalogue(node.settings(context, config))
     products = list(catalogue.products.values())
     if as_json:
         print_json([_facts(product, catalogue) for product in products])

@@ -69,15 +69,15 @@ async def _explain(
     service_name: str | None,
     told: "Conditions",
 ) -> "tuple[Account, Explanation]":
-    from diameter_ocs.assemble import load_catalogue
+    from diameter_ocs.assemble import catalogue_in_force
     from diameter_ocs.charging.decide import offer_of
     from diameter_ocs.charging.explain import explain_grant
     from diameter_ocs.cli import lookup
     from diameter_ocs.rating.catalogue import DATA
     from diameter_ocs.server.clock import Clock
 
-    catalogue = load_catalogue(loaded)
     async with node.opened(loaded) as store:
+        catalogue = await catalogue_in_force(loaded, store)
         versioned, subscriber = await lookup.subscriber(store, who)
         session = await lookup.session(store, key) if key is not None else None
     if session is not None and session.subscriber_id != subscriber.subscriber_id:

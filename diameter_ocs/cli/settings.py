@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from diameter_ocs.rating.selection import Geography
 
 PREFIXES_LISTED = 20
-SAMPLES = ("ocs.toml", "catalogue/demo.toml", "catalogue/examples/*")
+SAMPLES = ("ocs.toml", "catalogue/demo.toml", "catalogue/schema.json", "catalogue/examples/*")
 
 app = typer.Typer(help="The configuration: check it, show what holds.", no_args_is_help=True)
 

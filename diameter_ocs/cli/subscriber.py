@@ -42,14 +42,13 @@ def create(
 
     Example: ocs subscriber create --account acme --offer prepaid-data --msisdn 49151000002 --imsi 001010000000002
     """
-    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.cli.recharging import new_subscriber
     from diameter_ocs.recharge.commands import AddSubscriber
     from diameter_ocs.server.clock import Clock
 
     loaded = node.settings(context, config)
     names = options.identities(msisdn, imsi, nai, sip, private)
-    new = new_subscriber(names, offer, load_catalogue(loaded), Clock().at_ms(), subscriber_id, time_zone, segment)
+    new = new_subscriber(names, offer, node.catalogue(loaded), Clock().at_ms(), subscriber_id, time_zone, segment)
     node.succeeded(node.run(node.execute(loaded, AddSubscriber(account, new, reason))))
     _print(*node.run(_load(loaded, f"{account}/{new.subscriber_id}")), as_json)
 
@@ -122,12 +121,11 @@ def offer(
 
     Gateways are asked to come back for open sessions (RAR).
     """
-    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.cli.recharging import known_offer
     from diameter_ocs.recharge.commands import ChangeOffer
 
     loaded = node.settings(context, config)
-    chosen = known_offer(name, load_catalogue(loaded), "OFFER")
+    chosen = known_offer(name, node.catalogue(loaded), "OFFER")
     _, found = node.run(_load(loaded, who))
     command = ChangeOffer(found.account_id, found.subscriber_id, chosen, reason)
     node.succeeded(node.run(node.execute(loaded, command)))

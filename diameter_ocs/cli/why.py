@@ -52,7 +52,6 @@ def why(
 
     Example: ocs why acme/17
     """
-    from diameter_ocs.assemble import load_catalogue
     from diameter_ocs.charging.sentence import sentence
     from diameter_ocs.charging.why import explain
 
@@ -60,7 +59,7 @@ def why(
     found = node.run(_find(loaded, what, sub_session, account))
     explained = explain(found.entries, found.owner.account.buckets)
     told = explained if found.is_whole else explained[-1:]
-    zone, currency = _zone(found.owner, told[0], load_catalogue(loaded).zone), found.owner.account.currency
+    zone, currency = _zone(found.owner, told[0], node.catalogue(loaded).zone), found.owner.account.currency
     if as_json:
         facts = [_facts(entry) | {"sentence": sentence([entry], currency, zone)} for entry in told]
         print_json({"sentence": sentence(told, currency, zone), "currency": currency, "entries": facts})

@@ -121,6 +121,10 @@ class Catalogue(Section):
     """The catalogue file; a relative path starts at the folder of this configuration file."""
     reauthorize_per_second: Annotated[int, Field(ge=0, le=10_000)] = 50
     """Open sessions of changed offers for which gateways are asked to come back per second; 0: none."""
+    activate: Literal["on start", "by command"] = "on start"
+    """When a changed file begins to hold: with the next start, or not before `ocs catalogue activate`."""
+    poll_seconds: Annotated[float, Field(gt=0, le=60)] = 1
+    """How often the database is asked for activations; an activation holds after two of these, everywhere at once."""
 
 
 class Engine(Section):

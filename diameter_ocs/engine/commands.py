@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from diameter_ocs.charging.basis import plan
 from diameter_ocs.charging.commands import AbortSession, AskGateway, ExpireSession
 from diameter_ocs.charging.day_caps import with_day_use
-from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_named
+from diameter_ocs.charging.decide import Terms, abort_session, decide_session_request, expire_session, offer_granted_by
 from diameter_ocs.charging.decision import Decision, refuse
 from diameter_ocs.charging.event import Action, EventRequest, decide_event, offer_for_enquiry, tell_price
 from diameter_ocs.charging.gateway_limits import free_for_nobody
@@ -155,7 +155,7 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
         return refuse(Verdict.NOT_FOUND, f"there is no session {command.session_id}")
     subscriber = holding.subscribers.get(session.subscriber_id)
     sold = session.offer or (subscriber.offer if subscriber is not None else "")
-    offer = offer_named(terms.catalogue, sold, session.rated_as)
+    offer = offer_granted_by(terms, sold, session.tariff, session.rated_as)
     time_zone = subscriber.time_zone if subscriber is not None else ""
     if isinstance(command, AbortSession):
         closed = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)

@@ -52,6 +52,7 @@ POLICE_SECONDS = 0.05
 FAILURE_TOLD_SECONDS = 10.0
 """A failed commit is a reason for doubt so long, unless a later one succeeds."""
 NO_DEADLINE = float("inf")
+NEVER = 1 << 62
 
 
 class Clock(Protocol):
@@ -85,6 +86,9 @@ class Engine:
     ) -> None:
         self.store = store
         self.terms = terms
+        self._planned: deque[tuple[int, Terms]] = deque()
+        self._change_ms = NEVER
+        """When the first of the planned terms begins to hold."""
         self.clock = clock
         self.settings = settings or EngineSettings()
         self.observer: EngineObserver = observer or Unobserved()
@@ -118,6 +122,20 @@ class Engine:
         if self._runner is not None:
             await self._runner
             self._runner = None
+
+    def plan_terms(self, planned: Sequence[tuple[int, Terms]]) -> None:
+        """Terms by the moment from which on they hold, in order: whatever is decided then is decided by them.
+
+        Those whose time has come hold at once; what was planned before is forgotten.
+        """
+        self._planned = deque(planned)
+        self.keep_time(self.clock.at_ms())
+
+    def keep_time(self, at_ms: int) -> None:
+        """Have planned terms hold whose time has come: also when nothing has to be decided."""
+        while self._planned and self._planned[0][0] <= at_ms:
+            self.terms = self._planned.popleft()[1]
+        self._change_ms = self._planned[0][0] if self._planned else NEVER
 
     @property
     def is_running(self) -> bool:
@@ -375,6 +393,8 @@ class Engine:
             tickets = await self._load_missing(tickets)
         tickets = self._in_time(tickets, self._reserve)
         at_ms = self.clock.at_ms()
+        if at_ms >= self._change_ms:
+            self.keep_time(at_ms)
         deferred = [ticket for ticket in tickets if not self._decide_one(ticket, batch, at_ms)]
         self.cache.shrink()
         self._undecided = ()

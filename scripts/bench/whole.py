@@ -98,7 +98,7 @@ async def seed(config: Config) -> None:
     """Subscribers with a data bucket for one group and money for the other, more than any run can use."""
     store = store_of(config)
     await store.open()
-    engine = engine_of(config, store)
+    engine = await engine_of(config, store)
     await engine.start()
     outcomes = await asyncio.gather(*(engine.execute(_account(index)) for index in range(SUBSCRIBERS)))
     assert all(outcome.verdict is Verdict.SUCCESS for outcome in outcomes)

@@ -18,7 +18,7 @@ from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.rating.catalogue import GroupRule, Offer, QuotaPolicy
 from diameter_ocs.values.units import UnitType
-from tests.support.charging import AT_MS, MB, Line, ask, money, octets, report, request
+from tests.support.charging import AT_MS, CATALOGUE_TEXT, MB, Line, ask, money, octets, report, request, terms
 
 HOUR_MS = 3_600_000
 
@@ -123,6 +123,15 @@ def test_another_offer_or_subscriber_is_left_to_the_general_road():
         served.subscriber = replace(served.subscriber, **change)
         served.update(1, report(10, MB))
         assert served.ordinary == 0
+
+
+def test_an_offer_that_was_changed_is_left_to_the_general_road():
+    served = line()
+    served.terms = terms(CATALOGUE_TEXT.replace('price = "0.02"', 'price = "0.03"'))
+    served.update(1, report(10, MB))
+    assert served.ordinary == 0
+    served.update(2, report(10, MB))
+    assert served.ordinary == 1
 
 
 # both ways agree ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ async def send(config, kind, number, session=SESSION, who=MSISDN, groups=(10,), 
     loaded = load_config(config, {})
     store = store_of(loaded)
     await store.open()
-    engine = engine_of(loaded, store)
+    engine = await engine_of(loaded, store)
     await engine.start()
     try:
         asked = tuple(ServiceCredit(group, (), ServiceUnits()) for group in groups)

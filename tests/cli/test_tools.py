@@ -130,9 +130,9 @@ def test_a_sample_configuration_is_written_once(ocs, tmp_path):
     made = ocs("config", "init", str(tmp_path / "etc")).stdout.split()
     examples = [f"examples/{file.name}" for file in sorted((ROOT / "config" / "catalogue" / "examples").iterdir())]
     assert len(examples) > 5
-    assert made == [f"{tmp_path}/etc/{name}" for name in ("ocs.toml", "catalogue/demo.toml")] + [
-        f"{tmp_path}/etc/catalogue/{name}" for name in examples
-    ]
+    assert made == [
+        f"{tmp_path}/etc/{name}" for name in ("ocs.toml", "catalogue/demo.toml", "catalogue/schema.json")
+    ] + [f"{tmp_path}/etc/catalogue/{name}" for name in examples]
     ocs.config = tmp_path / "etc" / "ocs.toml"
     assert ocs.json("config", "check")["ok"]
     assert "is there already" in ocs.refused("config", "init", str(tmp_path / "etc"))

@@ -20,7 +20,7 @@ async def play(config, *reports):
     loaded = load_config(config, {})
     store = store_of(loaded)
     await store.open()
-    engine = engine_of(loaded, store)
+    engine = await engine_of(loaded, store)
     await engine.start()
     try:
         for number, used in enumerate((None, *reports)):

@@ -25,7 +25,7 @@ async def beside(folder):
     config = config_for(folder)
     store = store_of(config)
     await store.open()
-    engine = engine_of(config, store)
+    engine = await engine_of(config, store)
     await engine.start()
     try:
         yield engine
