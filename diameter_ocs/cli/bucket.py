@@ -201,7 +201,12 @@ def _terms(
 ) -> "BucketTerms | None":
     """What binds the bucket; None: nothing does."""
     from diameter_ocs.ledger.terms import BucketTerms
+    from diameter_ocs.rating.service_names import mistake_in_service
 
+    for each in services or ():
+        wrong = mistake_in_service(each)
+        if wrong:
+            raise wrong_option("--service", wrong)
     other = None if pays_for is None else _unit("--pays-for", pays_for)
     if other is None and price != "1":
         raise wrong_option("--at", "belongs to --pays-for")

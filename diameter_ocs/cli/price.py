@@ -30,6 +30,9 @@ Lasting = Annotated[
     typer.Option("--lasting", metavar="TIME", help="Over which data or events are used, as '2 h'; at once otherwise."),
 ]
 
+MOST_GRANTS = 10_000
+"""Of one session that is played: a few seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -155,12 +158,18 @@ def _lasting(text: str | None) -> int:
 
 def _trial(asked: _Asked, rule: "GroupRule", amounts: list[str], lasting_ms: int) -> "Trial":
     from diameter_ocs.charging.trial import Trial
-    from diameter_ocs.values.units import parse_quantity
+    from diameter_ocs.values.units import format_quantity, parse_quantity
 
     try:
         reports = tuple(parse_quantity(amount, rule.unit) for amount in amounts)
     except ValueError as error:
         raise Failure(f"AMOUNT: {error}", WRONG_USAGE) from None
+    most = MOST_GRANTS * rule.quota.maximum_units
+    if sum(reports) > most:
+        raise Failure(
+            f"AMOUNT: at most {format_quantity(most, rule.unit)}, which are {MOST_GRANTS:,} grants of {rule.name}",
+            WRONG_USAGE,
+        )
     return Trial(
         asked.at_ms,
         rule.unit,

@@ -39,6 +39,7 @@ from diameter_ocs.rating.pool_file import with_pools
 from diameter_ocs.rating.prices_file import PriceFile, timed_rates
 from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.selection import Geography, RateSheet, Selection
+from diameter_ocs.rating.service_names import mistake_in_service
 from diameter_ocs.rating.sheet_file import rate_sheet
 from diameter_ocs.rating.tariffs_file import PricesFile, TariffFile, TierFile, counter_of, rate_of, unit_of
 from diameter_ocs.rating.time_bands import TimeBand
@@ -377,6 +378,9 @@ class _Compiler:
         if policy is None:
             self._missing(f"{key}.quota", "quota", group.quota, policies)
             policy = QuotaPolicy(1, 1, 1, 1)
+        wrong = mistake_in_service(group.service)
+        if wrong:
+            self._problem(f"{key}.service", wrong)
         if group.direction is not None and group.service == DATA:
             self._problem(f"{key}.direction", "data has no direction: name the service it is meant for")
         final = self._named_final(key, group.final) or otherwise

@@ -10,6 +10,7 @@ from diameter_ocs.rating.file_values import Money, Quantity, Seconds, SecondsOrN
 from diameter_ocs.rating.mistakes import Tell
 from diameter_ocs.rating.periods import PeriodLength, parse_period
 from diameter_ocs.rating.products import ALL_OF_IT, Allowance, Product
+from diameter_ocs.rating.service_names import mistake_in_service
 from diameter_ocs.values.money import parse_money
 from diameter_ocs.values.units import UnitType, parse_quantity
 
@@ -139,6 +140,10 @@ def _allowance(key: str, file: AllowanceFile, renews: bool, tell: Tell) -> Allow
         tell(f"{key}.pays_for", "must be another unit than the allowance's, and neither may be money")
     if file.carry_over is not None and not renews:
         tell(f"{key}.carry_over", "belongs to a product that renews")
+    for index, each in enumerate(file.services):
+        wrong = mistake_in_service(each)
+        if wrong:
+            tell(f"{key}.services.{index}", wrong)
     carried = 0
     if file.carry_over is not None:
         whole = file.carry_over == "all"

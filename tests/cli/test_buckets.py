@@ -68,6 +68,7 @@ def test_caps_are_set_changed_and_removed(family):
         (("add", "family", "x", "5", "--at", "2"), "belongs to --pays-for"),
         (("add", "family", "x", "5", "--pays-for", "octets"), "must be another unit"),
         (("add", "family", "x", "5", "--pays-for", "seconds", "--at", "1/0"), "--at"),
+        (("add", "family", "x", "5", "--service", "voise"), "--service: 'voise' is no service — did you mean 'voice'?"),
         (("overdraft", "family", "5", "--bucket", "gold"), "has no bucket 'gold'"),
         (("overdraft", "family", "-5"), ""),
         (("limit", "family", "cap", "lots"), "AMOUNT"),

@@ -134,6 +134,7 @@ def test_mistakes(shop):
     assert "--network" in shop.refused("price", "travel", "1", "--network", "abc")
     assert "--rat" in shop.refused("price", "travel", "1", "--rat", "6G")
     assert "AMOUNT" in shop.refused("price", "travel", "1 mile", "--rating-group", "10")
+    assert "AMOUNT: at most 500 GB, which are 10,000 grants of internet" in shop.refused("price", "travel", "501 GB")
     assert "did you mean 'travel'" in shop.refused("price", "travl", "1")
     assert "AMOUNT: say how much" in shop.refused("price", "travel")
     assert "--at" in shop.refused("price", "travel", "1", "--at", "noon")

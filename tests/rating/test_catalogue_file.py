@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from diameter_ocs.errors import ConfigurationError
+from diameter_ocs.gy.services import SERVICES as GY_SERVICES
+from diameter_ocs.rating import service_names
 from diameter_ocs.rating.catalogue import Treatment, changed_offers
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.rating.pool import PoolShare
@@ -36,6 +38,10 @@ def test_service_then_group_then_others():
     assert standard.rule_for(None, ()) is standard.rule_for(10, ())
     assert standard.rule_for(99, ()) is None
     assert bundle.rule_for(99, ()).rate is None
+
+
+def test_every_service_of_a_context_has_a_name_here():
+    assert {service.name for service in GY_SERVICES} < set(service_names.SERVICES)
 
 
 def test_treatments():
@@ -67,6 +73,8 @@ def test_every_mistake_is_told_with_its_key():
         ("default_rating_group = 10\n[[offers.standard", "default_rating_group = 11\n[[offers.standard", "no group of"),
         ('currency = "EUR"', 'currency = "Euro"', "currency"),
         ('validity = "1 h"', 'validity = "0 s"', "greater than 0"),
+        ("rating_groups = [20]", 'service = "voce"\ndefault = true', "'voce' is no service — did you mean 'voice'?"),
+        ("rating_groups = [20]", 'service = "fax"\ndefault = true', "'fax' is no service: data, voice, video"),
         ('validity = "1 h"', "validity = 1.5", "is not a whole number of seconds"),
         ('maximum = "50 MB"', 'maximum = "18446744074 GB"', "CC-Total-Octets holds at most 18446744073709551615"),
         ('maximum = "1 h"', "maximum = 4294967296", "CC-Time holds at most 4294967295 seconds"),

@@ -96,6 +96,14 @@ ONE = '[[products.p.allowances]]\nname = "x"\namount = "1 MB"\n'
         ('[products.p]\nprice = "-1"\n' + ONE, "products.p.price"),
         ('[products.p]\nincludes = ["ghost"]\n', "products.p.includes — there is no [products.ghost]"),
         ('[products.p]\nincludes = ["q"]\n[products.q]\nincludes = ["p"]\n', "goes round in a circle: p -> q -> p"),
+        (
+            "[products.p]\n" + ONE + 'services = ["voice", "sms/orig"]\n',
+            "allowances.0.services.1 — 'orig' is no direction",
+        ),
+        (
+            "[products.p]\n" + ONE + 'services = ["data/originating"]\n',
+            "allowances.0.services.0 — data has no direction",
+        ),
         ("[products.p]\n" + ONE + ONE, "products.p.allowances.1.name — 'x' is the name of another"),
         (
             '[products.p]\nincludes = ["q"]\n' + ONE + "[products.q]\n" + ONE.replace(".p.", ".q."),
