@@ -14,7 +14,7 @@ from diameter_ocs.rating.rate import Rate, price_of_report, units_affordable
 from diameter_ocs.values.units import UnitType
 from tests.support.charging import AT_MS, MB
 from tests.support.examples import FOLDER, NAMES
-from tests.support.shop import Customer, catalogue, everything_sold, paid_units
+from tests.support.shop import PLACES, Customer, catalogue, everything_sold, paid_units
 
 SOLD = list(everything_sold())
 CHARGED = [each for each in SOLD if each.rule.treatment is Treatment.CHARGE]
@@ -74,7 +74,8 @@ def session_of(customer, sold, parts):
 def test_the_same_usage_costs_the_same_in_whatever_slices(sold, data):
     parts = data.draw(st.lists(amounts(sold), min_size=1, max_size=8))
     products = tuple(sorted(data.draw(some_products(sold.catalogue))))
-    sliced, whole = (Customer(sold.catalogue, sold.offer, products=products) for _ in range(2))
+    told = data.draw(st.sampled_from(PLACES))
+    sliced, whole = (Customer(sold.catalogue, sold.offer, products=products, told=told) for _ in range(2))
     session_of(sliced, sold, parts)
     session_of(whole, sold, [sum(parts)])
     assert sliced.left() == whole.left()
@@ -86,7 +87,8 @@ def test_the_same_usage_costs_the_same_in_whatever_slices(sold, data):
 def test_events_cost_the_same_one_by_one_and_at_once(sold, data):
     count = data.draw(st.integers(1, 120))
     products = tuple(sorted(data.draw(some_products(sold.catalogue))))
-    single, together = (Customer(sold.catalogue, sold.offer, products=products) for _ in range(2))
+    told = data.draw(st.sampled_from(PLACES))
+    single, together = (Customer(sold.catalogue, sold.offer, products=products, told=told) for _ in range(2))
     for number in range(count):
         assert paid_units(single.event(sold, 1, number)) == {sold.rating_group: 1}
     together.event(sold, count, 0)
@@ -100,7 +102,8 @@ def test_events_cost_the_same_one_by_one_and_at_once(sold, data):
 def test_more_usage_never_costs_less(sold, data):
     some, more = data.draw(amounts(sold)), data.draw(amounts(sold))
     products = tuple(sorted(data.draw(some_products(sold.catalogue))))
-    small, large = (Customer(sold.catalogue, sold.offer, products=products) for _ in range(2))
+    told = data.draw(st.sampled_from(PLACES))
+    small, large = (Customer(sold.catalogue, sold.offer, products=products, told=told) for _ in range(2))
     session_of(small, sold, [some])
     session_of(large, sold, [some + more])
     before, after = small.left(), large.left()
@@ -136,7 +139,7 @@ def test_price_and_units_for_a_price_are_inverse(name, data):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_unit_is_paid_once_and_the_journal_tells_the_state(name, data):
-    """Several groups and services at once, with little money, any products, and days that pass."""
+    """Several groups and services at once, with little money and any products, while places change and days pass."""
     offer = data.draw(st.sampled_from(sorted(catalogue(name).offers)))
     mine = [each for each in SOLD if (each.catalogue, each.offer) == (name, offer)]
     wallet = data.draw(st.integers(0, 60_000_000))
@@ -144,6 +147,7 @@ def test_every_unit_is_paid_once_and_the_journal_tells_the_state(name, data):
     sessions: dict[str, tuple[int, int]] = {}
     for _ in range(data.draw(st.integers(1, 14))):
         sold = data.draw(st.sampled_from(mine))
+        customer.told = data.draw(st.sampled_from(PLACES))
         which, number = sessions.get(sold.rated_as, (0, 0))
         used = data.draw(amounts(sold)) if number else 0
         is_last = number > 0 and data.draw(st.integers(0, 4)) == 0

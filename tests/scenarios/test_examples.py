@@ -21,7 +21,7 @@ from tests.support.examples import (
     customer,
     result,
 )
-from tests.support.gy import INITIAL, TERMINATION
+from tests.support.gy import INITIAL, TERMINATION, UPDATE
 from tests.support.ocs import MB, groups, money, mscc, value
 
 
@@ -114,6 +114,19 @@ async def test_night(tmp_path):
             assert before - await finn.left() == cost, time
 
 
+async def test_a_night_pack_pays_at_night_only(tmp_path):
+    async with customer(tmp_path, "night", 5, "owl") as finn:
+        await finn.buy("night-20gb")
+        finn.set_clock("2027-01-11T23:00")
+        assert await finn.surf(500) == 500
+        assert await finn.units("nights") == finn.says("20000 - 500 = 19500", MB)
+        assert await finn.left() == 3_010_000
+        finn.set_clock("2027-01-12T12:00")
+        await finn.surf(10)
+        assert await finn.units("nights") == 19_500 * MB
+        assert await finn.left() == 2_810_000
+
+
 async def test_across_the_beginning_of_the_night(tmp_path):
     async with customer(tmp_path, "night", 5, "owl") as finn:
         finn.set_clock("2027-01-11T21:50")
@@ -156,6 +169,9 @@ async def test_voice(tmp_path):
         await dora.call(600, "+4930123456")
         assert await dora.units("minutes") == dora.says("6000 - 600 = 5400", 1)
         assert await dora.left() == before
+        await dora.call(60, "+33145678901")
+        assert await dora.units("minutes") == 5400
+        assert await dora.left() == before - 300_000
 
 
 async def test_a_row_of_a_rate_sheet_that_holds_later(tmp_path):
@@ -180,6 +196,8 @@ async def test_sms(tmp_path):
         await emil.text("4915112345678", 30)
         assert await emil.units("messages") == emil.says("100 - 30 = 70", 1)
         assert await emil.left() == 370_000
+        await emil.text("0033612345678")
+        assert await emil.left() == 120_000
 
 
 async def test_family(tmp_path):
@@ -227,6 +245,37 @@ async def test_postpaid(tmp_path):
         greta.set_clock("2027-02-01T00:00")
         assert await greta.surf(100) == 100
         assert await greta.units("internet") == 9900 * MB
+
+
+def visiting(plmn):
+    return "Service-Information", [("PS-Information", [("3GPP-SGSN-MCC-MNC", plmn)])]
+
+
+HOME, FRANCE, UNITED_STATES = visiting("26201"), visiting("20801"), visiting("310410")
+
+
+async def test_roaming(tmp_path):
+    async with customer(tmp_path, "roaming", 30, "traveller") as hugo:
+        await hugo.buy("eu-1gb")
+        await hugo.buy("world-300mb")
+        assert await hugo.left() == hugo.says("30.00 - 4.99 - 14.99 = 10.02")
+        await hugo.surf(10, told=(HOME,))
+        assert await hugo.left() == 10_020_000 - hugo.says("10 x 0.02 = 0.20")
+        assert await hugo.surf(1100, told=(FRANCE,)) == 1100
+        assert await hugo.units("eu") == 0
+        assert await hugo.left() == 9_820_000 - hugo.says("(1100 - 1000) x 0.03 = 3.00")
+        session = hugo.line.session("on the way home")
+        await session.ask(INITIAL, mscc(10), FRANCE)
+        await session.ask(UPDATE, mscc(10, used=5 * MB, reason=6), HOME)
+        await session.ask(TERMINATION, mscc(10, wants=None, used=5 * MB))
+        assert await hugo.left() == 6_820_000 - hugo.says("5 x 0.03 + 5 x 0.02 = 0.25")
+        assert await hugo.surf(500, told=(UNITED_STATES,)) == 300
+        assert await hugo.left() == hugo.says("10.02 - 0.20 - 3.00 - 0.25 = 6.57")
+        where = ("IMS-Visited-Network-Identifier", "ims.mnc410.mcc310.3gppnetwork.org")
+        await hugo.call(90, "+4915112345678", TERMINATING, where)
+        assert await hugo.left() == 6_570_000 - hugo.says("2 x 0.20 = 0.40")
+        await hugo.call(90, "+4915112345678", TERMINATING)
+        assert await hugo.left() == 6_170_000
 
 
 # Every example ------------------------------------------------------------------------------------

@@ -76,10 +76,10 @@ class Customer:
         """A session of data; how many megabytes passed."""
         return await self.use(int(megabytes * MB), group=group, **more) / MB
 
-    async def call(self, seconds: int, number: str, role: int = ORIGINATING) -> int:
+    async def call(self, seconds: int, number: str, role: int = ORIGINATING, *where: tuple[str, Any]) -> int:
         """A call; how many seconds it lasted."""
         parties = [("Role-Of-Node", role), ("Node-Functionality", 6), ("Called-Party-Address", f"tel:{number}")]
-        told = "Service-Information", [("IMS-Information", parties)]
+        told = "Service-Information", [("IMS-Information", [*parties, *where])]
         return await self.use(seconds, unit=SECONDS, wish=60, group=None, told=(told,), context=VOICE)
 
     async def use(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from diameter_ocs.charging.conditions import UNKNOWN, Conditions
+from diameter_ocs.charging.conditions import Conditions
 from diameter_ocs.charging.decide import Terms
 from diameter_ocs.charging.decision import Decision
 from diameter_ocs.charging.event import Action, EventRequest, decide_event
@@ -30,7 +30,12 @@ from tests.support.charging import AT_MS, HOST, MSISDN, REALM, Line, money
 from tests.support.examples import FOLDER, NAMES
 
 RICH = 10**15
-CALLED = Conditions(called_party="tel:+4930123456")
+PLACES = [
+    Conditions(serving_plmn=plmn, called_party=f"tel:+{number}")
+    for plmn in ("", "26201", "20801", "310410")
+    for number in ("4930123456", "33612345678", "12125550123")
+]
+"""Where somebody is, and whom it calls or writes to."""
 FIELDS = {UnitType.OCTETS: "octets", UnitType.SECONDS: "seconds", UnitType.EVENTS: "events"}
 
 
@@ -80,7 +85,7 @@ def _sold(name: str, offer: Offer, rated_as: str, part: Offer) -> Iterator[Sold]
 
 
 class Customer(Line):
-    """One account with one subscriber of an offer, from its opening on. at_ms: the time of everything that it does."""
+    """One account with one subscriber of an offer, from its opening on. at_ms, told: when and where it does it all."""
 
     def __init__(self, name: str, offer: str, micros: int = RICH, products: tuple[str, ...] = (), **more: Any) -> None:
         super().__init__()
@@ -88,6 +93,7 @@ class Customer(Line):
         self.catalogue = replace(catalogue(name), zone=more["zone"]) if "zone" in more else catalogue(name)
         self.terms = Terms(self.catalogue, ChargingRules())
         self.entries: list[Entry] = []
+        self.told = more.get("told", PLACES[0])
         new = NewSubscriber("sub-1", (MSISDN,), offer)
         buckets = (money(micros),) if micros else ()
         self.take(open_account(OpenAccount("acc-1", "EUR", "", buckets, (new,)), None, (), self.at_ms))
@@ -117,11 +123,10 @@ class Customer(Line):
     def session(
         self, kind: RequestType, number: int, rated_as: str, *asked: ServiceCredit, session_id: str = "s"
     ) -> Decision:
-        told = UNKNOWN if rated_as == DATA else CALLED
         request = SessionRequest(
             session_id, kind, number, hash((kind, asked)) & 0xFFFFFFFF, "context", HOST, REALM, (MSISDN,), tuple(asked)
         )
-        return self.send(replace(request, rated_as=rated_as, conditions=told))
+        return self.send(replace(request, rated_as=rated_as, conditions=self.told))
 
     def event(self, sold: Sold, units: int, number: int) -> Decision:
         """Debited at once."""
@@ -137,7 +142,7 @@ class Customer(Line):
             (MSISDN,),
             asked,
             sold.rated_as,
-            CALLED,
+            self.told,
         )
         decision = decide_event(request, self.account, self.subscriber, {}, self.terms, self.at_ms)
         assert decision.outcome.verdict is Verdict.SUCCESS, decision.outcome.detail
