@@ -295,6 +295,6 @@ def print_account(loaded: "VersionedAccount", as_json: bool) -> None:
         out.print(views.owned_table(account))
     if account.limits:
         out.print(views.limit_table(account))
-    out.print(views.subscriber_table(loaded.subscribers))
+    out.print(views.subscriber_table(loaded.subscribers, account=account))
     if any(subscriber.day_use for subscriber in loaded.subscribers):
         out.print(views.day_use_table(loaded.subscribers))

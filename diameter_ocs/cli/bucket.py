@@ -167,6 +167,33 @@ def limit(
     print_account(node.run(load(loaded, account)), as_json)
 
 
+@app.command()
+def move(
+    context: typer.Context,
+    account: AccountId,
+    bucket: BucketId,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="As '1 GB', '10 min' or '5.00'.")],
+    to: Annotated[str, typer.Option("--to", metavar="SUBSCRIBER", help="To whom; to all when left out.")] = "",
+    reason: options.Reason = "ocs bucket move",
+    config: options.ConfigFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Give some of a bucket to one member of its account: it pays for the same, until the same time.
+
+    Example: ocs bucket move family data "1 GB" --to tom
+    """
+    from diameter_ocs.cli.account import load, print_account
+    from diameter_ocs.recharge.commands import MoveUnits
+
+    loaded = node.settings(context, config)
+    found = {each.bucket_id: each.unit for each in node.run(load(loaded, account)).account.buckets}
+    if bucket not in found:
+        raise wrong_option("BUCKET", f"account {account} has no bucket {bucket!r}: {', '.join(found) or 'none'}")
+    command = MoveUnits(account, bucket, options.quantity("AMOUNT", amount, found[bucket]), to, reason)
+    node.succeeded(node.run(node.execute(loaded, command)))
+    print_account(node.run(load(loaded, account)), as_json)
+
+
 def _unit(option: str, text: str) -> "UnitType":
     from diameter_ocs.values.units import UnitType
 

@@ -297,10 +297,18 @@ def limit_table(account: Account) -> Table:
     return made
 
 
-def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscribers") -> Table:
+def subscriber_table(
+    subscribers: Sequence[Subscriber], title: str = "Subscribers", account: Account | None = None
+) -> Table:
+    """account: to tell what each has used of the limits that are its own."""
     zoned = any(subscriber.time_zone for subscriber in subscribers)
     lives = any(subscriber.life for subscriber in subscribers)
-    more = [*(["time zone"] if zoned else []), *(["stage", "until"] if lives else [])]
+    used = limits_used(account) if account is not None else {}
+    more = [
+        *(["time zone"] if zoned else []),
+        *(["stage", "until"] if lives else []),
+        *(["used of its limits"] if used else []),
+    ]
     made = table(title, "subscriber", "account", "status", "offer", "identities", *more)
     for subscriber in subscribers:
         made.add_row(
@@ -311,6 +319,7 @@ def subscriber_table(subscribers: Sequence[Subscriber], title: str = "Subscriber
             names(subscriber),
             *([subscriber.time_zone or "operator's"] if zoned else []),
             *(_life_words(subscriber.life) if lives else []),
+            *([used.get(subscriber.subscriber_id, NEVER)] if used else []),
         )
     return made
 
@@ -328,6 +337,16 @@ def day_use_table(subscribers: Sequence[Subscriber]) -> Table:
                 amount(use.promised, use.unit),
             )
     return made
+
+
+def limits_used(account: Account) -> dict[str, str]:
+    """What members have used of limits of their own, by subscriber_id: '3.20 EUR of 5.00 EUR'."""
+    found: dict[str, list[str]] = {}
+    for limit in account.limits:
+        if limit.subscriber_id:
+            used, most = (amount(value, limit.unit, account.currency) for value in (limit.used, limit.maximum))
+            found.setdefault(limit.subscriber_id, []).append(f"{used} of {most}")
+    return {subscriber_id: ", ".join(told) for subscriber_id, told in found.items()}
 
 
 def _life_words(life: Life | None) -> list[str]:

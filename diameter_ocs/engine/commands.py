@@ -18,6 +18,7 @@ from diameter_ocs.engine.cache import Holding
 from diameter_ocs.rating.catalogue import EMERGENCY, Catalogue
 from diameter_ocs.recharge import decide as administer
 from diameter_ocs.recharge import lifecycle, limits, products
+from diameter_ocs.recharge import move as moving
 from diameter_ocs.recharge.commands import (
     AddSubscriber,
     AdvanceAccount,
@@ -26,6 +27,7 @@ from diameter_ocs.recharge.commands import (
     ChangeOffer,
     Credit,
     ExtendSubscriber,
+    MoveUnits,
     OpenAccount,
     SetAccountStatus,
     SetLimit,
@@ -48,6 +50,7 @@ OnAccount = (
     | SetOverdraft
     | SetLimit
     | ExtendSubscriber
+    | MoveUnits
     | SetAccountStatus
     | SetSubscriberStatus
     | ChangeOffer
@@ -61,6 +64,7 @@ CONCERNS_OPEN_SESSIONS = (
     SetOverdraft,
     SetLimit,
     ExtendSubscriber,
+    MoveUnits,
     SetAccountStatus,
     SetSubscriberStatus,
     ChangeOffer,
@@ -219,6 +223,8 @@ def _administer(
         return lifecycle.topped_up(done, subscribers, catalogue, micros, at_ms)
     if isinstance(command, ExtendSubscriber):
         return lifecycle.extend(command, account, subscribers, catalogue, at_ms, sessions)
+    if isinstance(command, MoveUnits):
+        return moving.move(command, account, subscribers, at_ms, sessions)
     if isinstance(command, Withdraw):
         return administer.withdraw(command, account, at_ms)
     if isinstance(command, SetOverdraft):

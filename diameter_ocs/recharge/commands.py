@@ -106,6 +106,16 @@ class CancelProduct(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class MoveUnits(Struct, frozen=True, gc=False):
+    """Give an amount of a bucket, in its unit, to one subscriber of the same account or (empty) to all of them."""
+
+    account_id: str
+    bucket_id: str
+    amount: int
+    subscriber_id: str = ""
+    reason: str = ""
+
+
 class SetAccountStatus(Struct, frozen=True, gc=False):
     """Block or unblock an account: every subscriber of it."""
 

@@ -97,3 +97,20 @@ def test_a_bucket_is_bound_to_places_and_times_of_the_catalogue(family):
     assert "to spain; in at_home; during night" in " ".join(family("account", "show", "family").stdout.split())
     refused = family.refused("bucket", "add", "family", "x", "1 GB", "--band", "dawn")
     assert "the catalogue has no 'dawn': night" in refused
+
+
+def test_some_of_a_bucket_is_given_to_a_member(family):
+    family("bucket", "add", "family", "pool", "5 GB")
+    given = family.json("bucket", "move", "family", "pool", "1 GB", "--to", "tom")
+    left = {each["bucket_id"]: each["remaining"] for each in given["buckets"]}
+    assert (left["pool"], left["pool>tom"]) == (4_000_000_000, 1_000_000_000)
+    assert "has no bucket 'x'" in family.refused("bucket", "move", "family", "x", "1 GB", "--to", "tom")
+    assert "no subscriber eve" in family.refused("bucket", "move", "family", "pool", "1 GB", "--to", "eve", code=1)
+    family("audit")
+
+
+def test_members_are_listed_with_what_they_used_of_their_limits(family):
+    family("bucket", "limit", "family", "tom", "5.00", "--subscriber", "tom")
+    shown = " ".join(family("account", "show", "family").stdout.split())
+    assert "used of its limits" in shown
+    assert "0.00 EUR of 5.00 EUR" in shown
