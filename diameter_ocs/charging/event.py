@@ -322,6 +322,10 @@ class _Event:
             self.book.free(wanted, credit.rating_group, basis=basis(rule.name, rule.unit))
             self.references.append(b"")
             return CreditOutcome(*key, granted=wanted, unit=rule.unit, used=wanted)
+        if rule.treatment is Treatment.RATE_ONLY:
+            self._rate_only(rule, credit, wanted)
+            self.references.append(b"")
+            return CreditOutcome(*key, granted=wanted, unit=rule.unit, used=wanted)
         parts = self._take(rule, credit, wanted)
         paid = sum(part.units for part in parts if part.unit is UnitType.MONEY)
         self.subscriber = with_use(self.subscriber, rule, paid, self.at_ms)
@@ -331,6 +335,14 @@ class _Event:
         self.cost_micros += sum(part.amount for part in parts if part.unit is UnitType.MONEY)
         self.references.append(self._remember(index, Debit(credit.rating_group, rule.unit, parts)))
         return CreditOutcome(*key, granted=got, unit=rule.unit, used=got)
+
+    def _rate_only(self, rule: GroupRule, credit: ServiceCredit, wanted: int) -> None:
+        """Price it, and leave the buckets alone."""
+        why = basis(rule.name, rule.unit, rule.rate, UnitType.MONEY, self._band(rule))
+        amount = price_of_report(rule.rate, 0, wanted) if rule.rate is not None else 0
+        self.book.rated(amount, wanted, credit.rating_group, "", why)
+        self.subscriber = with_use(self.subscriber, rule, wanted, self.at_ms)
+        self.cost_micros += amount
 
     def _take(self, rule: GroupRule, credit: ServiceCredit, wanted: int) -> tuple[Part, ...]:
         """Debit up to `wanted` units in spend order, priced as one whole; nothing in the grace of a life cycle."""

@@ -162,7 +162,7 @@ def _explained_in_pool(
 def _why_less(rule: GroupRule, granted: int, payable: int, today: int | None, claimants: int, quota: Quota) -> str:
     """Why the balance or a notice level made a grant smaller than its size."""
     room = least(cap_room(rule.quota, quota), today)
-    remaining = room if rule.treatment is Treatment.FREE else least(payable, room)
+    remaining = room if rule.treatment.costs_nothing else least(payable, room)
     levels = rule.quota.tuning.notice_levels if rule.quota.tuning is not None else ()
     if remaining is not None and granted and remaining - granted in levels:
         return f"up to the notice level {format_quantity(remaining - granted, rule.unit)}"

@@ -108,7 +108,10 @@ def settle(
     if quota.assumed_units:
         used = max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
-    if rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
+    if rule.treatment is Treatment.RATE_ONLY:
+        for rate, units, band in parts if parts is not None else ((rule.rate, used, ""),):
+            spending.rate_only(rate, units, band, mark)
+    elif rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
         spending.draw_free(used, mark)
     elif parts is not None:
         _settle_parts(spending, quota, without_first(parts, reported - used), at_ms, mark)
@@ -193,6 +196,18 @@ class _Spending:
         if bucket.unit is UnitType.MONEY:
             return rule.rate is not None
         return bucket.unit is rule.unit or (bucket.terms is not None and bucket.terms.pays_for is rule.unit)
+
+    def rate_only(self, rate: Rate | None, units: int, band: str, mark: str) -> None:
+        """Price usage at the running total of the session, and leave the buckets alone."""
+        if rate is None or not units:
+            self.draw_free(units, mark)
+            return
+        amount = price_of_report(rate, self.priced_units, units)
+        why = basis(self.rule.name, self.rule.unit, rate, UnitType.MONEY, band)
+        self.book.rated(amount, units, self.rating_group, mark, why, self.priced_units)
+        self.priced_units += units
+        self.charged_micros += amount
+        self.done += units
 
     def draw_free(self, units: int, mark: str) -> None:
         if units:

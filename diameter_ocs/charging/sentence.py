@@ -145,6 +145,8 @@ def _share(share: Share, service: str, currency: str, is_all: bool) -> str:
     paid = quantity(share.amount, share.paid_in or UnitType.MONEY, currency)
     told = _priced(share, used, counted, service, currency, is_all)
     band = f", {band_words(share.band)}" if share.band else ""
+    if share.action is Action.RATED:
+        return f"{told} = {paid}, paid elsewhere{band}{mark}"
     return f"{told} = {paid} from {_named(share)}{left}{band}{mark}"
 
 

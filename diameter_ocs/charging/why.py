@@ -19,7 +19,8 @@ from diameter_ocs.rating.rate import Rate
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
-USAGE = frozenset({Action.DEBIT, Action.FREE, Action.UNRATED})
+USAGE = frozenset({Action.DEBIT, Action.FREE, Action.RATED, Action.UNRATED})
+PRICED = frozenset({Action.DEBIT, Action.RATED})
 PROMISES = frozenset({Action.RESERVE, Action.RELEASE})
 
 
@@ -146,11 +147,11 @@ def _share(posting: Posting, known: Mapping[str, Bucket], outcome: Outcome) -> S
     unit = posting.unit or (bucket.unit if bucket is not None else None)
     basis = read_basis(posting.basis) if posting.basis != NO_BASIS else None
     lines: tuple[Line, ...] = ()
-    if basis is not None and posting.action is Action.DEBIT:
+    if basis is not None and posting.action in PRICED:
         unit = basis.unit if basis.rate is None else basis.paid_in
         lines = tuple(lines_of(basis.rate, posting.before, posting.units)) if basis.rate is not None else ()
     basis = basis or Basis("", _counted(posting, unit))
-    is_priced = posting.action is Action.DEBIT
+    is_priced = posting.action in PRICED
     return Share(
         posting.action,
         posting.amount,

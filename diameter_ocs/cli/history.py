@@ -20,6 +20,7 @@ from diameter_ocs.wire.result_code import result_code_of
 MOVED = {
     Action.DEBIT: "debited ",
     Action.FREE: "",
+    Action.RATED: "",
     Action.UNRATED: "",
     Action.RELEASE: "released ",
     Action.CREDIT: "credited ",
@@ -133,6 +134,8 @@ class History:
         mark = f" ({posting.mark})" if posting.mark else ""
         counted = service_units.get(posting.rating_group, UnitType.OCTETS)
         units = amount(posting.units, counted, self._currency)
+        if posting.action is Action.RATED:
+            return f"{group}{units} rated {amount(posting.amount, UnitType.MONEY, self._currency)}{mark}"
         if not posting.bucket_id:
             return f"{group}{units} {posting.action.value}{mark}"
         unit = posting.unit or self._units.get(posting.bucket_id)

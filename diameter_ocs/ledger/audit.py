@@ -15,7 +15,7 @@ from diameter_ocs.values.units import UnitType
 UNKNOWN_UNIT = "unknown unit"
 """Where a bucket is counted whose unit neither the account nor a credit tells."""
 
-MOVES_NOTHING = frozenset({Action.FREE, Action.UNRATED})
+MOVES_NOTHING = frozenset({Action.FREE, Action.RATED, Action.UNRATED})
 MAY_BE_NEGATIVE = frozenset({Action.EXPIRE})
 
 
@@ -158,10 +158,12 @@ def _posting_problems(entries: Sequence[Entry]) -> Iterable[str]:
 
 def _problem_of(posting: Posting) -> str:
     action, amount = posting.action, posting.amount
-    if action in MOVES_NOTHING:
+    if action in MOVES_NOTHING and action is not Action.RATED:
         return f"{action.value} moves {amount}, but must move nothing" if amount else ""
     if amount < 0 and action not in MAY_BE_NEGATIVE:
         return f"{action.value} of {amount} on bucket {posting.bucket_id} is below zero"
+    if action is Action.RATED:
+        return f"rated of {amount} names bucket {posting.bucket_id}" if posting.bucket_id else ""
     return "" if posting.bucket_id else f"{action.value} of {amount} names no bucket"
 
 

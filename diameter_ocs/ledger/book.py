@@ -195,6 +195,12 @@ class Book:
         """Record usage that costs nothing."""
         self.postings.append(Posting(Action.FREE, "", 0, rating_group, units, mark, basis=basis))
 
+    def rated(
+        self, amount: int, units: int, rating_group: int | None, mark: str, basis: Raw = NO_BASIS, before: int = 0
+    ) -> None:
+        """Record what usage costs that is paid for elsewhere. basis, before: see Posting."""
+        self.postings.append(Posting(Action.RATED, "", amount, rating_group, units, mark, basis=basis, before=before))
+
     def unrated(self, units: int, rating_group: int | None, mark: str = "", basis: Raw = NO_BASIS) -> None:
         """Keep usage that no tariff could price."""
         self.postings.append(Posting(Action.UNRATED, "", 0, rating_group, units, mark, basis=basis))

@@ -28,6 +28,8 @@ class Action(Enum):
     """remaining - amount: taken out by a correction, refund or transfer."""
     FREE = "free"
     """No bucket moves: usage that costs nothing under its offer."""
+    RATED = "rated"
+    """No bucket moves: usage that is paid for elsewhere; `amount` is its price in money."""
     UNRATED = "unrated"
     """No bucket moves: usage that no tariff priced, kept for the operator."""
 

@@ -36,6 +36,8 @@ class Treatment(Enum):
     """Granted at price 0: no bucket is touched. (Code 4011 makes some gateways refuse the service.)"""
     NOT_CONTROLLED = "not controlled"
     """Free too, but without quota: 4011. Only for gateways that let such traffic pass."""
+    RATE_ONLY = "rate only"
+    """Granted like FREE; what it would cost stands in the journal, for somebody else's books."""
     BARRED = "barred"
     """Refused for now (4010)."""
     NOT_INCLUDED = "not included"
@@ -43,7 +45,8 @@ class Treatment(Enum):
 
     @property
     def costs_nothing(self) -> bool:
-        return self is Treatment.FREE or self is Treatment.NOT_CONTROLLED
+        """No bucket is touched."""
+        return self is Treatment.FREE or self is Treatment.NOT_CONTROLLED or self is Treatment.RATE_ONLY
 
 
 class QuotaTuning(Struct, frozen=True, gc=False):

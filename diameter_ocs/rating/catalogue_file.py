@@ -78,6 +78,7 @@ class OfferFile(Table):
     default_rating_group: Unsigned32 | None = None
     when_empty: Literal["refuse group", "end session"] = "refuse group"
     credit_control: bool = True
+    rate_only: bool = False
     final: str | None = None
     time_zone: Literal["operator", "subscriber"] = "operator"
     answers: AnswersFile | None = None
@@ -292,6 +293,8 @@ class _Compiler:
             key = f"offers.{name}.groups.{index}"
             rule = make(key, group)
             rules.append(self._with_variants(key, group, rule, make) if group.when else rule)
+        if offer.rate_only:
+            rules = [_rate_only(rule) for rule in rules]
         rules = with_pools(f"offers.{name}", offer.groups, rules, self._problem)
         for index, (group, rule) in enumerate(zip(offer.groups, rules, strict=True)):
             key = f"offers.{name}.groups.{index}"
@@ -498,6 +501,15 @@ class _Compiler:
         except ValueError as error:
             self._problem("time_zone", str(error))
             return time_zone("UTC")
+
+
+def _rate_only(rule: GroupRule) -> GroupRule:
+    """The same prices, for somebody else's books."""
+    treatment = Treatment.RATE_ONLY if rule.treatment is Treatment.CHARGE else rule.treatment
+    chooser = rule.chooser
+    if chooser is not None:
+        chooser = replace(chooser, variants=tuple(map(_rate_only, chooser.variants)))
+    return replace(rule, treatment=treatment, chooser=chooser)
 
 
 class _Part:

@@ -15,7 +15,7 @@ from diameter_ocs.storage.protocol import Store
 Consumed = Mapping[str, Mapping[int | None, int]]
 """Units debited by Session-Id and rating group."""
 
-CONSUMING = frozenset({Action.DEBIT, Action.FREE, Action.UNRATED})
+CONSUMING = frozenset({Action.DEBIT, Action.FREE, Action.RATED, Action.UNRATED})
 PAGE = 1000
 MAX_DIFFERENCES = 100
 """More lines than this help nobody; the rest is counted."""

@@ -175,6 +175,8 @@ def legal_posting(random: Random, buckets: dict[str, list[int]]) -> Posting | No
         return credit(name, amount)
     if action in (A.FREE, A.UNRATED):
         return Posting(action, "", 0, 10, amount)
+    if action is A.RATED:
+        return Posting(action, "", amount, 10, amount)
     if action is A.RESERVE:
         amounts[1] += amount
     elif action is A.RELEASE:
