@@ -26,6 +26,7 @@ from diameter_ocs.cli import (
     settings,
     simulate,
     subscriber,
+    whatif,
     why,
 )
 from diameter_ocs.cli.failure import WRONG_USAGE, Failure
@@ -93,6 +94,7 @@ app.add_typer(catalogue.app, name="catalogue", rich_help_panel=RECORDS)
 app.add_typer(quota.app, name="quota", rich_help_panel=RECORDS)
 app.command("price", rich_help_panel=RECORDS)(price.price)
 app.command("why", rich_help_panel=RECORDS)(why.why)
+app.command("whatif", rich_help_panel=RECORDS)(whatif.whatif)
 app.command("audit", rich_help_panel=RECORDS)(audit.audit)
 app.command("decode", rich_help_panel=TOOLS)(decode.decode)
 app.add_typer(settings.app, name="config", rich_help_panel=TOOLS)

@@ -106,7 +106,7 @@ def diff(
     from diameter_ocs.rating.differences import differences
 
     loaded = node.settings(context, config)
-    one, other = _source(loaded, before), _source(loaded, after)
+    one, other = source_of(loaded, before), source_of(loaded, after)
     changes = differences(one, other)
     if as_json:
         print_json(changes)
@@ -117,7 +117,7 @@ def diff(
         out.print(f"  {each.place}: {each.change}", soft_wrap=True)
 
 
-def _source(config: "Config", name: str) -> "CatalogueSource":
+def source_of(config: "Config", name: str) -> "CatalogueSource":
     """A file, the version in force or another one. Raises Failure."""
     from diameter_ocs.catalogues.files import read_catalogue
 

@@ -13,8 +13,9 @@ from diameter_ocs.ledger.history import Past
 from diameter_ocs.ledger.journal import Action
 from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.values.units import UnitType
-from tests.properties.test_sessions import buckets, expire, moves, with_journal
-from tests.support.charging import AT_MS, Line, request
+from tests.properties.test_sessions import TUNED_OFFER, buckets, expire, moves, with_journal
+from tests.support.charging import AT_MS, CATALOGUE_TEXT, Line, request
+from tests.support.pools import PoolLine
 
 KINDS = {"I": RequestType.INITIAL, "U": RequestType.UPDATE, "T": RequestType.TERMINATION}
 
@@ -25,7 +26,8 @@ def played(wallet, offer, silence, sequence):
         Bucket(f"b{index}", unit, remaining, 0, priority, 0, AT_MS + until if until else None, only)
         for index, (unit, remaining, priority, until, only) in enumerate(wallet)
     )
-    line = with_journal(tuple(sorted(made, key=spend_key)), offer, silence)
+    line = (PoolLine if offer == "pooled" else Line)(offer=offer, text=CATALOGUE_TEXT + TUNED_OFFER, silence=silence)
+    with_journal(line, tuple(sorted(made, key=spend_key)))
     seen = [{}, held_by(line)]
     for kind, session, number, asked, wait_ms in sequence:
         line.at_ms += wait_ms
@@ -49,7 +51,7 @@ def moved(bucket: Bucket) -> bool:
 
 lives = st.tuples(
     st.lists(buckets, max_size=4),
-    st.sampled_from(("standard", "bundle", "tuned")),
+    st.sampled_from(("standard", "bundle", "tuned", "pooled")),
     st.sampled_from(Silence),
     st.lists(moves, max_size=12),
 )
