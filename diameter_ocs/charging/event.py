@@ -29,7 +29,7 @@ from diameter_ocs.charging.quota import (
 )
 from diameter_ocs.charging.request import CreditOutcome, EventResult, Outcome, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.sizing import MS_PER_SECOND, units_of
-from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
+from diameter_ocs.ledger.account import Account, Status, Subscriber
 from diameter_ocs.ledger.book import Book
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.ledger.terms import Use
@@ -428,7 +428,7 @@ class _Event:
         for part in reversed(paid):
             back = min(left, part.amount)
             if back:
-                self.book.add(Bucket(part.bucket_id, part.unit, back))
+                self.book.give_back(part.bucket_id, back)
             left -= back
         self.cost_micros += amount
         return amount
@@ -454,7 +454,7 @@ class _Event:
     def _credit(self, part: Part, units: int) -> None:
         """Give back `units` of one part: never more than it took."""
         amount = share_of(part.amount, units, part.units)
-        self.book.add(Bucket(part.bucket_id, part.unit, amount))
+        self.book.give_back(part.bucket_id, amount)
         if part.unit is UnitType.MONEY:
             self.cost_micros += amount
 
@@ -472,7 +472,7 @@ class _Event:
             assert rule.rate is not None
             amount = _within_limits(price_of(rule.rate, units), index)
             self.cost_micros += amount
-        self.book.add(Bucket(bucket.bucket_id, bucket.unit, amount))
+        self.book.give_back(bucket.bucket_id, amount)
         return CreditOutcome(credit.rating_group, credit.service_identifiers, granted=units, unit=rule.unit)
 
     def _refuse_refund(self, why: str, index: int) -> NoReturn:

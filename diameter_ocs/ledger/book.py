@@ -84,6 +84,13 @@ class Book:
                 Posting(Action.CREDIT, bucket.bucket_id, bucket.remaining, unit=bucket.unit, left=left)
             )
 
+    def give_back(self, bucket_id: str, amount: int) -> None:
+        """Credit what a debit took: it was not spent after all, for limits neither."""
+        bucket = self._buckets[bucket_id]
+        self.add(Bucket(bucket_id, bucket.unit, amount))
+        if self._limits is not None:
+            self._count(bucket.unit, -amount, 0)
+
     def bind(self, bucket_id: str, terms: BucketTerms | None) -> None:
         """Give a bucket other terms."""
         self._buckets[bucket_id] = replace(self._buckets[bucket_id], terms=terms)
@@ -268,5 +275,5 @@ class Book:
         for name in self._binding:
             limit = self._limits[name]
             if limit.unit is unit:
-                more = max(limit.reserved + reserved, 0)
-                self._limits[name] = replace(limit, used=limit.used + used, reserved=more)
+                spent, promised = max(limit.used + used, 0), max(limit.reserved + reserved, 0)
+                self._limits[name] = replace(limit, used=spent, reserved=promised)

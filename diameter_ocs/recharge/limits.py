@@ -91,8 +91,11 @@ def _limit(
         promise.amount
         for session in sessions
         if not command.subscriber_id or session.subscriber_id == command.subscriber_id
-        for quota in session.quotas
-        for promise in quota.reservations
+        for promises in (
+            *(quota.reservations for quota in session.quotas),
+            *(pool.reservations for pool in session.pools),
+        )
+        for promise in promises
         if units.get(promise.bucket_id) is command.unit
     )
     return Limit(command.name, command.unit, maximum, command.subscriber_id, command.period, 0, held, at_ms)

@@ -13,6 +13,7 @@ from diameter_ocs.recharge.limits import set_limit, set_overdraft
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 from tests.support.charging import MB, Line, ask, money, octets, report, request
+from tests.support.pools import PoolLine
 
 SECONDS = 60
 """The rating group that is charged by time: 0.01 per 10 s."""
@@ -220,6 +221,16 @@ def test_raising_or_removing_a_cap_wakes_what_it_had_stopped():
     assert limit_of(line).used == 100_000
     assert len(capped(line, None)) == 1
     assert line.account.limits == ()
+
+
+def test_a_cap_that_comes_later_counts_what_is_promised_to_a_pool():
+    line = PoolLine(money(10_000_000))
+    line.initial(ask(10), ask(20))
+    promised = line.bucket("money").reserved
+    capped(line, 2 * promised)
+    assert (limit_of(line).reserved, limit_of(line).room) == (promised, promised)
+    line.terminate(1, report(10, MB, more=False))
+    assert (limit_of(line).reserved, limit_of(line).used) == (0, 10_000_000 - line.bucket("money").remaining)
 
 
 def test_a_cap_that_names_nobody_or_is_not_there_is_refused():

@@ -8,6 +8,7 @@ from diameter_ocs.charging.event import Action, EventRequest
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
 from diameter_ocs.charging.rules import Silence
 from diameter_ocs.ledger.account import Bucket
+from diameter_ocs.ledger.terms import Limit
 from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
@@ -50,6 +51,25 @@ def test_what_came_from_a_bucket_that_is_gone_stays_gone():
     line.at_ms += 1000
     refund = messages(refund=debit.outcome.event.references[0])
     assert line.event(Action.REFUND_ACCOUNT, refund).outcome.verdict is Verdict.REFUND_UNKNOWN
+
+
+def test_a_refund_leaves_as_much_of_a_limit_as_before():
+    line = EventLine(money(1_000_000))
+    line.account = structs.replace(line.account, limits=(Limit("cap", UnitType.MONEY, 210_000),))
+    for _ in range(3):
+        debit = line.event(Action.DIRECT_DEBITING, messages(3))
+        assert (debit.outcome.verdict, line.account.limits[0].used) == (Verdict.SUCCESS, 210_000)
+        line.event(Action.REFUND_ACCOUNT, messages(refund=debit.outcome.event.references[0]))
+        assert line.account.limits[0].used == 0
+
+
+def test_a_refund_in_another_period_leaves_no_more_of_a_limit_than_there_is():
+    line = EventLine(money(1_000_000))
+    line.account = structs.replace(line.account, limits=(Limit("cap", UnitType.MONEY, 210_000),))
+    debit = line.event(Action.DIRECT_DEBITING, messages(3))
+    line.account = structs.replace(line.account, limits=(Limit("cap", UnitType.MONEY, 210_000, used=70_000),))
+    line.event(Action.REFUND_ACCOUNT, messages(refund=debit.outcome.event.references[0]))
+    assert line.account.limits[0].used == 0
 
 
 def test_references_differ():
