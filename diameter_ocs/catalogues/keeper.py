@@ -12,9 +12,9 @@ import structlog
 from msgspec.structs import replace
 
 from diameter_ocs.catalogues.files import read_source
-from diameter_ocs.charging.decide import Terms
+from diameter_ocs.charging.decide import FormerOffer, Terms
 from diameter_ocs.errors import ConfigurationError, StoreError
-from diameter_ocs.rating.catalogue import Catalogue, Offer
+from diameter_ocs.rating.catalogue import Catalogue
 from diameter_ocs.rating.versions import Activation, held_since, in_force, to_come
 from diameter_ocs.storage.catalogues import CatalogueStore
 
@@ -147,6 +147,11 @@ class CatalogueKeeper:
         return self._ready[version]
 
 
-def _offers(*sold: Terms) -> dict[tuple[str, int], Offer]:
+def _offers(*sold: Terms) -> dict[tuple[str, int], FormerOffer]:
     """Offers by name and fingerprint: whatever is told apart by them is charged in another way."""
-    return {(name, offer.fingerprint): offer for terms in sold for name, offer in terms.catalogue.offers.items()}
+    catalogues = [terms.catalogue for terms in sold]
+    return {
+        (name, offer.fingerprint): FormerOffer(each.version, offer)
+        for each in catalogues
+        for name, offer in each.offers.items()
+    }

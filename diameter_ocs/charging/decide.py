@@ -98,6 +98,13 @@ UNCONTROLLED = "the offer has no credit control"
 NEVER_OPENED = "reported by a gateway, never opened here"
 
 
+class FormerOffer(Struct, frozen=True):
+    """An offer as it was sold by an earlier version of the catalogue."""
+
+    version: str
+    offer: Offer
+
+
 class Terms(Struct, frozen=True):
     """What is sold and how sessions are supervised: the same for every decision of a batch.
 
@@ -108,7 +115,7 @@ class Terms(Struct, frozen=True):
     catalogue: Catalogue
     rules: ChargingRules
     portal: PortalKey | None = None
-    former: Mapping[tuple[str, int], Offer] = {}
+    former: Mapping[tuple[str, int], FormerOffer] = {}
 
 
 def offer_of(catalogue: Catalogue, subscriber: Subscriber, rated_as: str) -> Offer | None:
@@ -116,12 +123,16 @@ def offer_of(catalogue: Catalogue, subscriber: Subscriber, rated_as: str) -> Off
     return _part(catalogue.offers.get(subscriber.offer), rated_as)
 
 
-def offer_granted_by(terms: Terms, name: str, tariff: int, rated_as: str) -> Offer | None:
-    """An offer by name, as it was when its fingerprint was `tariff`; as it is now, when nobody knows that any more."""
+def offer_granted_by(terms: Terms, name: str, tariff: int, rated_as: str) -> tuple[str, Offer | None]:
+    """An offer by name, as it was when its fingerprint was `tariff`, and the version that sold it so.
+
+    As it is now, when nobody knows that any more.
+    """
     offer = terms.catalogue.offers.get(name)
-    if offer is None or offer.fingerprint != tariff:
-        offer = terms.former.get((name, tariff), offer)
-    return _part(offer, rated_as)
+    former = terms.former.get((name, tariff))
+    if former is not None and (offer is None or offer.fingerprint != tariff):
+        return former.version, _part(former.offer, rated_as)
+    return terms.catalogue.version, _part(offer, rated_as)
 
 
 def _part(offer: Offer | None, rated_as: str) -> Offer | None:
@@ -457,6 +468,7 @@ class _Step:
         "rated_as",
         "request",
         "session",
+        "sold",
         "subscriber",
         "terms",
         "used_ms",
@@ -479,6 +491,7 @@ class _Step:
         self.payer = subscriber
         self.session = session
         self.terms = terms
+        self.sold = terms.catalogue.version, subscriber.offer
         self.at_ms = at_ms
         self.used_ms = session.closed_ms if session is not None and session.closed_ms else at_ms
         self.conditions = _conditions(session, request)
@@ -798,12 +811,14 @@ class _Step:
         An offer that nobody remembers any more has no price left.
         """
         memory = quota.memory
-        former = offer_granted_by(self.terms, memory.former_offer, memory.former_tariff, self.rated_as)
+        version, former = offer_granted_by(self.terms, memory.former_offer, memory.former_tariff, self.rated_as)
         key = (credit.rating_group, credit.service_identifiers)
         rest = replace(memory, former_offer="", former_tariff=0)
         self.quotas[key] = replace(quota, memory=rest if rest != NOTHING_SPECIAL else NOTHING_SPECIAL)
         if former is None:
             return self._credit(credit, may_grant, mark)
+        if credit.used:
+            self.sold = version, memory.former_offer
         current, self.offer = self.offer, former
         settled = self._credit(replace(credit, requested=None), False, mark)
         self.offer = current
@@ -994,7 +1009,7 @@ class _Step:
             raw,
             changes(session.conditions, self.conditions) if self.conditions is not session.conditions else "",
             request.fingerprint,
-            plan(self.terms.catalogue.version, self.subscriber.offer, rated_as),
+            plan(*self.sold, rated_as),
             as_kept(self.conditions) if before is None or self.conditions is not session.conditions else None,
         )
         is_closed = bool(close_reason) or session.status is SessionStatus.CLOSED

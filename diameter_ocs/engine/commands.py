@@ -159,16 +159,14 @@ def _close(command: ExpireSession | AbortSession, holding: Holding, terms: Terms
         return refuse(Verdict.NOT_FOUND, f"there is no session {command.session_id}")
     subscriber = holding.subscribers.get(session.subscriber_id)
     sold = session.offer or (subscriber.offer if subscriber is not None else "")
-    offer = offer_granted_by(terms, sold, session.tariff, session.rated_as)
+    version, offer = offer_granted_by(terms, sold, session.tariff, session.rated_as)
     time_zone = subscriber.time_zone if subscriber is not None else ""
     if isinstance(command, AbortSession):
         closed = abort_session(command, holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
     else:
         closed = expire_session(holding.account, session, offer, terms.rules, at_ms, time_zone, subscriber)
     if closed.entry is not None:
-        closed = replace(
-            closed, entry=replace(closed.entry, plan=plan(terms.catalogue.version, sold, session.rated_as))
-        )
+        closed = replace(closed, entry=replace(closed.entry, plan=plan(version, sold, session.rated_as)))
     if subscriber is None or offer is None:
         return closed
     return with_day_use(closed, session, next(iter(closed.subscribers), subscriber), offer, at_ms)

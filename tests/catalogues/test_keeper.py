@@ -46,8 +46,8 @@ class Bench:
         return self.engine.terms.catalogue.version
 
     def former_prices(self):
-        offers = self.engine.terms.former.values()
-        return sorted(offer.by_group[10].rate.step_micros for offer in offers)
+        former = self.engine.terms.former.values()
+        return sorted(each.offer.by_group[10].rate.step_micros for each in former)
 
 
 @pytest.fixture

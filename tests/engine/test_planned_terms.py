@@ -3,8 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from diameter_ocs.charging.basis import read_plan
 from diameter_ocs.charging.commands import ExpireSession
-from diameter_ocs.charging.decide import Terms
+from diameter_ocs.charging.decide import FormerOffer, Terms
 from diameter_ocs.charging.request import RequestType
 from diameter_ocs.charging.rules import ChargingRules, Silence
 from diameter_ocs.rating.catalogue_file import parse_catalogue
@@ -46,7 +47,11 @@ def priced(cents: int, *former: Terms, **rules) -> Terms:
     """Internet at so many cents per MB; `former`: what was sold before."""
     text = CATALOGUE_TEXT.replace('price = "0.02"', f'price = "{cents / 100:.2f}"').replace("test", f"cents-{cents}")
     catalogue = parse_catalogue(text, "test.toml")
-    old = {(name, offer.fingerprint): offer for each in former for name, offer in each.catalogue.offers.items()}
+    old = {
+        (name, offer.fingerprint): FormerOffer(each.catalogue.version, offer)
+        for each in former
+        for name, offer in each.catalogue.offers.items()
+    }
     return Terms(catalogue, ChargingRules(**rules), former=old)
 
 
@@ -85,6 +90,8 @@ async def test_what_was_granted_before_is_paid_as_it_was_granted(engine, store, 
     assert await spent(store) == 2 * CENT
     await ccr(engine, RequestType.UPDATE, 2, report(10, MB))
     assert await spent(store) == 7 * CENT
+    plans = [read_plan(entry.plan).version for entry in await store.session_entries("s;1;1")]
+    assert plans == ["test", "test", "cents-5"]
 
 
 async def test_each_group_is_paid_by_the_terms_of_its_own_grant(engine, store, clock):
