@@ -70,8 +70,9 @@ def check(
     if as_json:
         print_json({"ok": True, "problems": [], **facts, "tests": count})
     else:
-        said = f"{len(catalogue.offers)} offers, {len(catalogue.products)} products, {count} tests passed"
-        console().print(f"{where} is right: version {source.version}, {said}", soft_wrap=True)
+        counts = (len(catalogue.offers), "offer"), (len(catalogue.products), "product"), (count, "test")
+        said = ", ".join(f"{number} {noun}{'s' * (number != 1)}" for number, noun in counts)
+        console().print(f"{where} is right: version {source.version}, {said} passed", soft_wrap=True)
 
 
 def _checked(config: "Config", file: Path) -> "tuple[CatalogueSource, Catalogue, int]":
@@ -112,7 +113,7 @@ def diff(
         print_json(changes)
         return
     out = console()
-    out.print(f"{one.version} → {other.version}: {len(changes) or 'no'} changes")
+    out.print(f"{one.version} → {other.version}: {len(changes) or 'no'} change{'s' * (len(changes) != 1)}")
     for each in changes:
         out.print(f"  {each.place}: {each.change}", soft_wrap=True)
 
@@ -271,7 +272,7 @@ async def _activate(
     is_first = in_force(await store.activations(), now_ms) is None
     from_ms = now_ms if is_first else now_ms + _notice_ms(config)
     if at is not None:
-        from_ms = _moment(at, catalogue.zone)
+        from_ms = options.moment("--at", at, catalogue.zone)
         if from_ms <= now_ms:
             raise wrong_option("--at", f"{at} is over — leave it out for at once")
     said = await store.activate_catalogue(source.version, from_ms, now_ms, _who(), reason)
@@ -289,16 +290,6 @@ def _who() -> str:
 
 def _notice_ms(config: "Config") -> int:
     return int(POLLS * config.catalogue.poll_seconds * MS_PER_SECOND)
-
-
-def _moment(text: str, zone: "ZoneInfo") -> int:
-    """Milliseconds since 1970 of a time on the operator's clocks, or with an offset of its own. Raises Failure."""
-    from diameter_ocs.charging.examples import instant_on
-
-    try:
-        return instant_on(zone, datetime.fromisoformat(text))
-    except ValueError:
-        raise wrong_option("--at", f"{text!r} is not a time such as 2027-01-01T00:00") from None
 
 
 @app.command()
@@ -337,7 +328,8 @@ def cancel(
     """Take back an activation that is still to come. It stays in the history."""
     loaded = node.settings(context, config)
     said = node.run(_cancel(loaded, number))
-    console().print(f"activation {number} of {said.version} for {when(said.from_ms)} UTC is cancelled")
+    told = f"activation {number} of {said.version} for {when(said.from_ms)} UTC is cancelled"
+    console().print(told, soft_wrap=True)
 
 
 async def _cancel(config: "Config", number: int) -> "Activation":

@@ -45,10 +45,10 @@ class BucketExample(Table):
 class ExampleFile(Table):
     """One of [[tests]]: what is used under which conditions, and what that must cost.
 
-    buckets: without them the account has more money than any use costs. used: one report after the other; the
-    session ends with the last one, unless a refusal is expected: then it asks for more. every: time from one
-    report to the next; seconds take their own time. charge: of money in all. taken: from buckets by name.
-    refused: why the first request, or one of the next, gets no quota.
+    buckets: without them the account has more money than any use costs. used: one report after the other, of what
+    is granted; the session ends with the last one. lasting: time over which all of it is used, evenly; seconds
+    take their own time. charge: of money in all. taken: from buckets by name. refused: why quota was not granted
+    for all of it.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -67,7 +67,7 @@ class ExampleFile(Table):
     location: str = ""
     buckets: Annotated[list[BucketExample], Field(min_length=1)] | None = None
     used: list[Quantity] = []
-    every: Seconds | None = None
+    lasting: Seconds | None = None
     charge: Money | None = None
     taken: dict[str, Quantity] | None = None
     refused: Refused | None = None

@@ -2,8 +2,10 @@
 
 import pytest
 
+from diameter_ocs.catalogues.files import read_catalogue
 from diameter_ocs.charging.examples import check_examples
 from diameter_ocs.rating.catalogue_file import parse_catalogue
+from diameter_ocs.server.resources import config_dir
 
 CATALOGUE = """
 version = "tried"
@@ -58,6 +60,7 @@ destination = "france"
 price = "0.60"
 per = "60 s"
 """
+SHIPPED = sorted((config_dir() / "catalogue").rglob("*.toml"))
 HEAD = len(CATALOGUE.splitlines())
 
 
@@ -79,14 +82,14 @@ def failures(example: str) -> list[str]:
         "used = ['3 MB']\nat = '2027-01-04T22:30Z'\ncharge = '0.03'",
         "used = ['3 MB']\nat = '2027-01-04T21:30Z'\ncharge = '0.03'",
         "used = ['3 MB']\nat = '2027-01-04T20:30Z'\ncharge = '0.06'",
-        "used = ['1 MB', '1 MB']\nat = '2027-01-04T21:58'\nevery = '1 min'\ncharge = '0.03'",
+        "used = ['2 MB']\nat = '2027-01-04T21:58'\nlasting = '4 min'\ncharge = '0.03'",
         "used = ['3 MB']\nnetwork = '20801'\ncharge = '1.50'",
         "service = 'voice'\nused = ['61 s']\ncharge = '0.122'",
         "service = 'voice'\ndestination = '+33612345678'\nused = ['30 s', '31 s']\ncharge = '1.20'",
         "rating_group = 40\nrefused = 'barred'\ncharge = '0'",
         "rating_group = 41\nrefused = 'no price'",
         "service = 'sms'\nrefused = 'no price'",
-        "buckets = [{ name = 'bundle', amount = '5 MB' }]\nused = ['5 MB']\nrefused = 'no credit'\ncharge = '0'",
+        "buckets = [{ name = 'bundle', amount = '5 MB' }]\nused = ['6 MB']\nrefused = 'no credit'\ncharge = '0'",
         "buckets = [{ name = 'bundle', amount = '5 MB' }, { name = 'cash', unit = 'money', amount = '1' }]\n"
         "used = ['4 MB', '3 MB']\ntaken = { bundle = '5 MB', cash = '0.04' }\ncharge = '0.04'",
     ],
@@ -95,11 +98,29 @@ def test_an_example_that_is_right(example):
     assert failures(example) == []
 
 
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_shipped_catalogues_have_examples_and_pass_them(file):
+    source, catalogue = read_catalogue(file)
+    checked = check_examples(catalogue, source.text, str(file))
+    assert checked.count > 0
+    assert checked.failures == []
+
+
+def test_use_counts_on_from_report_to_report_in_what_a_subscriber_remembers():
+    text = CATALOGUE.replace(
+        'price = "0.12"\nper = "60 s"\nfirst_step = "60 s"\nnext_step = "1 s"\n', 'tariff = "month"\n'
+    )
+    text += "[tariffs.month]\nper = '60 s'\ntiers_per = 'calendar month'\n"
+    text += "tiers = [{ up_to = '2 min', price = '0.10' }, { price = '0.01' }]\n"
+    text += "[[tests]]\nname = 'it'\noffer = 'basic'\nservice = 'voice'\nused = ['2 min', '3 min']\ncharge = '0.23'\n"
+    assert check_examples(parse_catalogue(text, "c.toml"), text, "c.toml").failures == []
+
+
 def test_a_failure_tells_place_expectation_and_why():
     (line,) = failures("used = ['3 MB', '1 B']\ncharge = '0.07'")
     assert line == (
-        f"c.toml:{HEAD + 5}: tests.0.charge — 'it': cost 0.08 EUR, expected 0.07 EUR — rule 'internet'; "
-        "asks for quota: granted 10 MB; reports 3 MB: granted 10 MB, 0.06 of money; reports 1 B: 0.02 of money"
+        f"c.toml:{HEAD + 5}: tests.0.charge — 'it': cost 0.08 EUR, expected 0.07 EUR — rule 'internet': "
+        "On 4 January 2027 at 12:00 you used 3 MB of internet: 3 MB at 0.02 EUR per MB = 0.08 EUR from your balance."
     )
 
 
