@@ -58,6 +58,7 @@ from diameter_ocs.charging.session import (
     SessionStatus,
 )
 from diameter_ocs.charging.sizing import LIMITED, MS_PER_SECOND, POOLED, size_reason, units_of
+from diameter_ocs.charging.slow import slowed
 from diameter_ocs.charging.supervision import supervision
 from diameter_ocs.charging.tariff_switch import Part, given_up, parts_of, priced_at, unsplit, with_switch
 from diameter_ocs.ledger.account import Account, Status, Subscriber
@@ -860,6 +861,9 @@ class _Step:
             quota, answer = self.pools.grant(quota, rule, group, wish, self.claimants, held, self.at_ms)
         else:
             quota, answer = grant(self.book, quota, rule, group, wish, self.claimants, self.at_ms, today)
+        throttle = rule.final.throttle if rule.final is not None else None
+        if throttle is not None and self.gateway.qos_information and not self.book.use.is_frozen:
+            quota, answer = slowed(settled, (quota, answer), rule, throttle, wish)
         if limits is not None:
             is_first = self.request.request_type is RequestType.INITIAL
             quota, answer = final_within(limits, settled, (quota, answer), rule, self.at_ms, is_first=is_first)

@@ -22,7 +22,8 @@ class CreditExtras(Struct, frozen=True, omit_defaults=True, gc=False):
     triggers: Trigger-Types to arm, empty: none; None: no Trigger at all. announcement: its
     identifier; announcement_seconds: before the end of the quota. tariff_change_s: when the price
     changes, in seconds since 1970 UTC. consumption_seconds: Quota-Consumption-Time. mechanism: Time-Quota-Type and
-    Base-Time-Interval. pool: the credit pool that the grant goes into.
+    Base-Time-Interval. pool: the credit pool that the grant goes into. throttle: bits per second down and up, of
+    QoS-Information.
     """
 
     final: FinalUnits | None = None
@@ -33,6 +34,7 @@ class CreditExtras(Struct, frozen=True, omit_defaults=True, gc=False):
     consumption_seconds: int | None = None
     mechanism: tuple[int, int] | None = None
     pool: PoolShare | None = None
+    throttle: tuple[int | None, int | None] | None = None
 
 
 class SessionNotices(Struct, frozen=True, omit_defaults=True, gc=False):

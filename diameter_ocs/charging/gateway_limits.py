@@ -72,6 +72,8 @@ def free_for_nobody(request: SessionRequest) -> Outcome:
 
 def _final_within(gateway: GatewayProfile, final: FinalProfile) -> FinalProfile:
     """What follows the last unit; 'terminate' where the gateway does not know better (RFC 8506 §8.35)."""
+    if final.throttle is not None and gateway.qos_information:
+        return final
     announcement = final.announcement if gateway.announcements else None
     seconds = final.announcement_seconds if gateway.announcements else None
     ids = final.filter_ids if "ids" in gateway.restriction_filters else ()

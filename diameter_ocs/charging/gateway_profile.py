@@ -37,6 +37,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     session_notices: likewise what the offer says of the whole session.
     tariff_time_change: splits its report at a change of price; otherwise its quota ends at the change.
     pools: keeps credit pools, if it says Multiple-Services-Indicator 1; otherwise each group has a quota of its own.
+    qos_information: heeds QoS-Information beside a grant; otherwise slow service is told as a restriction by Filter-Id.
 
     reauthorisation: after a Re-Auth-Request it asks again for the 'group' that is named, for the whole 'session', or
     the request is 'ignored'. reuses_numbers: the request that follows may have the CC-Request-Number of another one, so
@@ -65,6 +66,7 @@ class GatewayProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     session_notices: bool = True
     tariff_time_change: bool = True
     pools: bool = True
+    qos_information: bool = False
     reauthorisation: Literal["group", "session", "ignored"] = "group"
     reuses_numbers: bool = False
     aborts: bool = True

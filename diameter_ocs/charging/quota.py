@@ -25,7 +25,7 @@ from diameter_ocs.charging.sizing import (
 )
 from diameter_ocs.charging.tariff_switch import Part, without_first
 from diameter_ocs.ledger.account import Bucket
-from diameter_ocs.ledger.book import OVERUSE, Book
+from diameter_ocs.ledger.book import FAIR_USE, OVERUSE, Book
 from diameter_ocs.ledger.terms import BucketTerms
 from diameter_ocs.rating.catalogue import GroupRule, QuotaPolicy, Treatment
 from diameter_ocs.rating.final_units import FinalUnitAction
@@ -108,7 +108,9 @@ def settle(
     if quota.assumed_units:
         used = max(used - quota.assumed_units, 0)
     spending = _Spending(book, quota, rule, group)
-    if rule.treatment is Treatment.RATE_ONLY:
+    if quota.memory.is_slow:
+        spending.draw_free(used, mark or FAIR_USE)
+    elif rule.treatment is Treatment.RATE_ONLY:
         for rate, units, band in parts if parts is not None else ((rule.rate, used, ""),):
             spending.rate_only(rate, units, band, mark)
     elif rule.treatment is not Treatment.CHARGE and rule.treatment.costs_nothing:
@@ -126,6 +128,8 @@ def settle(
         memory = recent_use(quota, used, at_ms)
     if spending.converted_units != memory.converted_units:
         memory = replace(memory, converted_units=spending.converted_units)
+    if memory.is_slow:
+        memory = replace(memory, is_slow=False)
     return Quota(
         quota.rating_group,
         quota.service_identifiers,

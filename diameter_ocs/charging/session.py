@@ -40,6 +40,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     with buckets of another unit than theirs and money.
     is_given_up: the session was closed while a grant was out, of which since_ms and switch_ms still tell, for a
     late report.
+    is_slow: what is out at the gateway is for nothing, at a lower speed.
     variant: name of the rule that held for the last grant, where a group has more than one; '': it has one.
     former_offer, former_tariff: name and fingerprint of the offer under which the quota was granted, when the
     subscriber has changed to another one since or that one was changed; its use is still paid at those prices.
@@ -56,6 +57,7 @@ class QuotaMemory(Struct, frozen=True, omit_defaults=True, gc=False):
     variant: str = ""
     former_offer: str = ""
     former_tariff: int = 0
+    is_slow: bool = False
 
 
 NOTHING_SPECIAL = QuotaMemory()

@@ -44,6 +44,10 @@ WORDS: dict[str, dict[bool, str]] = {
         True: "keeps credit pools, if it says Multiple-Services-Indicator 1",
         False: "a quota of its own for every group, no credit pools",
     },
+    "qos_information": {
+        True: "goes on slower by QoS-Information",
+        False: "is told of slow service as a restriction to Filter-Ids",
+    },
     "reuses_numbers": {
         True: "a number with other content is a new request",
         False: "a number with other content is refused with 5012",

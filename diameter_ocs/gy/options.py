@@ -20,7 +20,7 @@ _U32 = Packer(">I").pack
 
 
 def encode_extras(extras: CreditExtras) -> bytes:
-    """Time counting, Trigger and Announcement-Information of one Multiple-Services-Credit-Control (TS 32.299 §7.2)."""
+    """Time counting, Trigger, QoS-Information and Announcement-Information of one group (TS 32.299 §7.2)."""
     parts = b""
     if extras.consumption_seconds is not None:
         parts = pack_avp(881, VENDOR_3GPP, True, _U32(extras.consumption_seconds))
@@ -31,6 +31,10 @@ def encode_extras(extras: CreditExtras) -> bytes:
         kind, base = extras.mechanism
         counted = pack_avp(1271, VENDOR_3GPP, True, _U32(kind)) + pack_avp(1265, VENDOR_3GPP, True, _U32(base))
         parts += pack_avp(1270, VENDOR_3GPP, True, counted)
+    if extras.throttle is not None:
+        speeds = zip((516, 515), reversed(extras.throttle), strict=True)
+        limits = b"".join(pack_avp(code, VENDOR_3GPP, True, _U32(bits)) for code, bits in speeds if bits is not None)
+        parts += pack_avp(1016, VENDOR_3GPP, True, limits)
     if extras.announcement is not None:
         told = pack_avp(3905, VENDOR_3GPP, True, _U32(extras.announcement))
         if extras.announcement_seconds is not None:

@@ -14,6 +14,7 @@ from diameter_ocs.values.units import UnitType
 
 NEVER_MS = 1 << 62
 OVERUSE = "overuse"
+FAIR_USE = "fair use"
 LATE = "late"
 ASSUMED = "assumed"
 PRICE = "price"

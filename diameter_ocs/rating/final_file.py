@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from diameter_ocs.rating.file_values import Seconds, SecondsOrNone, Table, Unsigned32
+from diameter_ocs.rating.file_values import BitRate, Seconds, SecondsOrNone, Table, Unsigned32
 from diameter_ocs.rating.final_units import (
     LINK_TOKEN,
     AfterRestriction,
     FinalProfile,
     FinalUnitAction,
     RedirectAddressType,
+    Throttle,
     check_filter_rule,
 )
 
@@ -34,7 +35,7 @@ Text = Annotated[str, Field(min_length=1, max_length=255)]
 class FinalFile(Table):
     """[final.NAME]"""
 
-    action: Literal["terminate", "redirect", "restrict"]
+    action: Literal["terminate", "redirect", "restrict", "slow"]
     address_type: Literal["ipv4", "ipv6", "url", "sip uri"] = "url"
     address: Annotated[str, Field(max_length=1024)] = ""
     filter_ids: list[Text] = []
@@ -44,11 +45,18 @@ class FinalFile(Table):
     qos_final_unit: bool = False
     announcement: Unsigned32 | None = None
     announcement_before_end: SecondsOrNone | None = None
+    download: BitRate | None = None
+    upload: BitRate | None = None
 
 
 def final_profile(file: FinalFile) -> FinalProfile:
     """The profile, whether or not it makes sense: see `mistakes`."""
-    action = ACTIONS[file.action]
+    throttle = None
+    if file.action == "slow":
+        throttle = Throttle(file.download, file.upload)
+        action = FinalUnitAction.RESTRICT_ACCESS if file.filter_ids else FinalUnitAction.TERMINATE
+    else:
+        action = ACTIONS[file.action]
     return FinalProfile(
         action,
         ADDRESS_TYPES[file.address_type] if action is FinalUnitAction.REDIRECT else None,
@@ -60,6 +68,7 @@ def final_profile(file: FinalFile) -> FinalProfile:
         file.qos_final_unit,
         file.announcement,
         file.announcement_before_end,
+        throttle,
     )
 
 
@@ -68,6 +77,11 @@ def mistakes(file: FinalFile) -> Iterator[tuple[str, str]]:
     if file.action == "terminate":
         if file.address or file.filter_ids or file.filter_rules or file.qos_final_unit:
             yield "action", "a final unit that terminates has no address, filters or qos_final_unit"
+    elif file.action == "slow":
+        if file.address or file.filter_rules or file.qos_final_unit:
+            yield "action", "slow has speeds and filter_ids only"
+        if file.download is None and file.upload is None:
+            yield "download", "say how slow: download or upload, such as '1 Mbit/s'"
     elif file.action == "restrict":
         if file.address:
             yield "address", "only action = 'redirect' has an address"
@@ -77,6 +91,8 @@ def mistakes(file: FinalFile) -> Iterator[tuple[str, str]]:
         problem = _address_problem(file)
         if problem:
             yield "address", problem
+    if file.action != "slow" and (file.download is not None or file.upload is not None):
+        yield "download", "only action = 'slow' has speeds"
     for rule in file.filter_rules:
         try:
             check_filter_rule(rule)

@@ -36,13 +36,21 @@ class AfterRestriction(Enum):
     """4012, until there is money."""
 
 
+class Throttle(Struct, frozen=True, gc=False):
+    """Speeds in bits per second; None: not limited."""
+
+    download_bits: int | None = None
+    upload_bits: int | None = None
+
+
 class FinalProfile(Struct, frozen=True, gc=False):
     """What the gateway is told to do after the last unit.
 
     address: of the Redirect-Server, may hold {token}. filter_ids, filter_rules: traffic that stays allowed.
     validity_seconds: how long the restricted mode lasts. is_extended: QoS-Final-Unit-Indication comes
     beside Final-Unit-Indication. announcement: Announcement-Identifier played with the last grant,
-    announcement_seconds before its end; None leaves the Time-Indicator out.
+    announcement_seconds before its end; None leaves the Time-Indicator out. throttle: in place of all that, a gateway
+    that can goes on for nothing at these speeds.
     """
 
     action: FinalUnitAction = FinalUnitAction.TERMINATE
@@ -55,6 +63,7 @@ class FinalProfile(Struct, frozen=True, gc=False):
     is_extended: bool = False
     announcement: int | None = None
     announcement_seconds: int | None = None
+    throttle: Throttle | None = None
 
     @property
     def restricts(self) -> bool:
