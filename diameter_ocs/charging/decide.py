@@ -342,7 +342,12 @@ def _empty(quota: Quota, assumed: int = 0) -> Quota:
         quota.used_units,
         False,
         assumed,
-        QuotaMemory(variant=memory.variant, former_offer=memory.former_offer, converted_units=memory.converted_units)
+        QuotaMemory(
+            variant=memory.variant,
+            former_offer=memory.former_offer,
+            former_tariff=memory.former_tariff,
+            converted_units=memory.converted_units,
+        )
         if memory is not NOTHING_SPECIAL
         else NOTHING_SPECIAL,
     )

@@ -140,7 +140,10 @@ class Pools:
         share, policy = rule.pool, rule.quota
         assert share is not None
         pool = self._pools.get(share.pool_id)
-        if pool is None or pool.per_micro != share.per_micro:
+        if pool is not None and pool.per_micro != share.per_micro:
+            _released(self._book, pool)
+            pool = None
+        if pool is None:
             pool = Pool(share.pool_id, share.per_micro)
         wanted = self.wanted(quota, rule, wish, quotas)
         horizon = max(wanted * claimants, policy.maximum_units) + policy.minimum_units

@@ -15,6 +15,8 @@ from diameter_ocs.storage.protocol import Wanted
 from diameter_ocs.values.verdict import Verdict
 from tests.support.charging import AT_MS, CATALOGUE_TEXT, MB, ask, money, report, request, terms
 from tests.support.engines import ManualClock, engine_on, msisdn, open_account
+from tests.support.pools import TEXT as POOLS
+from tests.support.pools import PoolLine
 
 START = 100_000_000
 CENT = 10_000
@@ -160,6 +162,31 @@ async def test_a_late_report_is_paid_as_granted_again_and_again(engine, store, c
         answer = await ccr(engine, RequestType.UPDATE, number, report(10, MB))
         assert answer.verdict is Verdict.SESSION_UNKNOWN
     assert await spent(store) == 4 * CENT
+
+
+async def test_a_late_report_of_a_group_that_never_came_back_is_paid_as_granted(engine, store, clock):
+    await open_account(engine, 1, money(START))
+    await ccr(engine, RequestType.INITIAL, 0, ask(10, 10 * MB), ask(20, 10 * MB))
+    engine.plan_terms([(AT_MS, priced(5, engine.terms))])
+    await ccr(engine, RequestType.UPDATE, 1, report(20, MB))
+    clock.seconds += 86_400
+    assert (await engine.execute(ExpireSession("acc-1", "s;1;1"))).verdict is Verdict.SUCCESS
+    await ccr(engine, RequestType.UPDATE, 2, report(10, MB))
+    assert await spent(store) == (5 + 2) * CENT
+
+
+async def test_what_was_promised_together_is_paid_as_it_was_promised():
+    line = PoolLine(money(START))
+    line.initial(ask(10), ask(20))
+    before = line.terms
+    catalogue = parse_catalogue(POOLS.replace('"0.10"', '"0.30"').replace('"0.05"', '"0.20"'), "test.toml")
+    sold = {(name, each.fingerprint): FormerOffer("pools", each) for name, each in before.catalogue.offers.items()}
+    line.terms = Terms(catalogue, before.rules, former=sold)
+    line.update(1, report(10, MB), report(20, MB))
+    assert START - line.bucket("money").remaining == 15 * CENT
+    line.terminate(2, report(10, MB, more=False), report(20, MB, more=False))
+    assert START - line.bucket("money").remaining == (15 + 50) * CENT
+    assert line.bucket("money").reserved == 0
 
 
 async def test_a_plan_is_forgotten_with_the_next_one(engine, store, clock):
