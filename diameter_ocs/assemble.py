@@ -3,11 +3,13 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from functools import partial
 
 import structlog
 
+from diameter_ocs.api.app import create_api
+from diameter_ocs.api.service import Peers, Service
 from diameter_ocs.catalogues.activation import activate_file, take_file_at_start
 from diameter_ocs.catalogues.files import read_catalogue, read_source
 from diameter_ocs.catalogues.keeper import CatalogueKeeper
@@ -142,6 +144,22 @@ def _engine(config: Config, store: Store, catalogue: Catalogue, clock: Clock, to
     return Engine(store, terms_of(config, catalogue), clock, settings, observer)
 
 
+def api_server(
+    config: Config, store: Store, engine: Engine, clock: Clock, peers: Peers | None = None
+) -> HttpServer | None:
+    """The API of an engine on its store; None when the configuration has no address for it."""
+    settings = config.api
+    if settings.listen is None:
+        return None
+    kept_ms = settings.outcome_retention_seconds * 1000
+    service = Service(store, engine.execute, lambda: engine.terms.catalogue, clock.at_ms, kept_ms, peers)
+    app = create_api(service, settings.requests_per_second, clock.now)
+    tls = None
+    if settings.certificate is not None and settings.private_key is not None:
+        tls = config.resolve(settings.certificate), config.resolve(settings.private_key)
+    return HttpServer(settings.listen, app, "api.listen", tls)
+
+
 class Ocs:
     """A whole node. `start` raises ConfigurationError or StoreError with nothing left running; `stop` ends in order."""
 
@@ -170,6 +188,7 @@ class Ocs:
             self.clock.now,
         )
         self.http = self._http()
+        self.api = api_server(config, self.store, self.engine, self.clock, self.telemetry.peers)
         self._transport: DiameterServer | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -200,6 +219,7 @@ class Ocs:
             origin_host=self.config.node.origin_host,
             diameter=[str(address) for address in self.transport.addresses],
             http=str(self.http.address),
+            api=str(self.api.address) if self.api is not None else None,
             store=self.store.name,
             catalogue=self.engine.terms.catalogue.version,
         )
@@ -211,7 +231,9 @@ class Ocs:
         """
         self.readiness.is_draining = True
         hang_up = partial(self._hang_up, cause)
-        for step in (self._stop_asking, hang_up, self._stop_sweeping, self.http.stop, self.engine.stop):
+        steps: list[Callable[[], Awaitable[None]]] = [self._stop_asking, hang_up, self._stop_sweeping, self.http.stop]
+        steps += [self.api.stop, self.engine.stop] if self.api is not None else [self.engine.stop]
+        for step in steps:
             try:
                 await step()
             except Exception:
@@ -380,16 +402,18 @@ class Ocs:
     # life ----------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        """Take both ports; every one that cannot be taken is told."""
+        """Take all ports; every one that cannot be taken is told."""
         problems = []
         try:
             await self.transport.start()
         except OSError as error:
             problems.append(f"diameter.listen — {error.strerror or error}")
-        try:
-            await self.http.start()
-        except ConfigurationError as error:
-            problems += error.problems
+        for server in (self.http, self.api):
+            try:
+                if server is not None:
+                    await server.start()
+            except ConfigurationError as error:
+                problems += error.problems
         if problems:
             raise ConfigurationError(problems)
 

@@ -380,3 +380,19 @@ def test_a_profile_that_cannot_be_read_is_told(write, tmp_path):
     binary, gone = problems(write(text))
     assert "lab.toml: is not UTF-8 text" in binary
     assert "gone.toml: cannot be read" in gone
+
+
+# The API ---------------------------------------------------------------------------------------
+
+
+def test_the_api_is_open_to_the_network_with_tls_only(write, tmp_path):
+    open_to_all = NODE + '[api]\nlisten = "0.0.0.0:8443"\n'
+    (found,) = problems(write(open_to_all))
+    assert "api.listen — '0.0.0.0:8443' is open to the network without TLS" in found
+    assert load_config(write(open_to_all + "behind_proxy = true\n"), {}).api.behind_proxy
+    assert load_config(write(NODE + '[api]\nlisten = "[::1]:0"\n'), {}).api.listen == Address("::1", 0)
+    (missing,) = problems(write(open_to_all + f'certificate = "{write(NODE)}"\n'))
+    assert "api.private_key — is missing beside certificate" in missing
+    both = 'certificate = "nowhere.crt"\nprivate_key = "nowhere.key"\n'
+    assert len(problems(write(open_to_all + both))) == 2
+    assert "takes the same port" in problems(write(NODE + '[api]\nlisten = "127.0.0.1:8868"\n'))[0]

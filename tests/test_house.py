@@ -39,7 +39,9 @@ RING = {
     "simulator": 6,
     "config": 7,
     "demo": 7,
+    "api": 6,
     "assemble": 7,
+    "assemble_api": 7,
     "cli": 7,
     "__main__": 7,
 }

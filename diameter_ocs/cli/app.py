@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from diameter_ocs.cli import (
     account,
+    api,
     audit,
     bucket,
     catalogue,
@@ -92,6 +93,7 @@ app.add_typer(peer.app, name="peer", rich_help_panel=RECORDS)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=RECORDS)
 app.add_typer(catalogue.app, name="catalogue", rich_help_panel=RECORDS)
 app.add_typer(quota.app, name="quota", rich_help_panel=RECORDS)
+app.add_typer(api.app, name="api", rich_help_panel=RECORDS)
 app.command("price", rich_help_panel=RECORDS)(price.price)
 app.command("why", rich_help_panel=RECORDS)(why.why)
 app.command("whatif", rich_help_panel=RECORDS)(whatif.whatif)

@@ -4,13 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from diameter_ocs.values.instant import instant as instant
 
 WIDTH_ELSEWHERE = 160
 """Columns when the output goes to a file or another program, so that no cell is broken into two lines."""
@@ -44,17 +45,6 @@ def table(title: str, *columns: str, right: Iterable[str] = ()) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made
-
-
-def instant(at_ms: int | None) -> str | None:
-    """Milliseconds since 1970 as '2026-01-31T12:00:00.000Z'; None and 0 are no instant."""
-    if not at_ms:
-        return None
-    try:
-        moment = datetime.fromtimestamp(at_ms / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return str(at_ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
 
 
 def when(at_ms: int | None) -> str:

@@ -1,5 +1,6 @@
 """Rules that join several settings."""
 
+import pathlib
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -19,6 +20,7 @@ def check(config: Config) -> Iterator[Problem]:
     yield from _services(config)
     yield from _files(config)
     yield from _portal(config)
+    yield from _api(config)
 
 
 def _listeners(config: Config) -> Iterator[Problem]:
@@ -26,6 +28,8 @@ def _listeners(config: Config) -> Iterator[Problem]:
         (("diameter", "listen", index), address) for index, address in enumerate(config.diameter.listen)
     ]
     listeners.append((("http", "listen"), config.http.listen))
+    if config.api.listen is not None:
+        listeners.append((("api", "listen"), config.api.listen))
     for (_, first), (path, second) in combinations(listeners, 2):
         if overlap(first, second):
             yield Problem(path, f"'{second}' takes the same port as '{first}'", "choose another port or remove one")
@@ -51,7 +55,7 @@ def _peer(config: Config, rule: PeerRule, path: Path) -> Iterator[Problem]:
         return
     if rule.host.startswith("*."):
         yield Problem((*path, "connect"), "needs a full host, not a pattern", "name the one host that is there")
-    if rule.connect in (config.http.listen, *config.diameter.listen):
+    if rule.connect in (config.http.listen, config.api.listen, *config.diameter.listen):
         yield Problem((*path, "connect"), "is an address this node listens on", "name the peer's address")
     ip = ip_of(rule.connect.host)
     if ip and not any(ip in network for network in rule.networks):
@@ -124,3 +128,22 @@ def portal_secret(config: Config) -> bytes | None:
     if portal.secret_file is not None:
         return config.resolve(portal.secret_file).read_bytes().strip()
     return portal.secret.encode() if portal.secret is not None else None
+
+
+def _api(config: Config) -> Iterator[Problem]:
+    """Keys do not travel in clear."""
+    api = config.api
+    for name, other in (("certificate", "private_key"), ("private_key", "certificate")):
+        path: pathlib.Path | None = getattr(api, name)
+        if path is not None and getattr(api, other) is None:
+            yield Problem(("api", other), f"is missing beside {name}", "name both files or none")
+        if path is not None and not config.resolve(path).is_file():
+            yield Problem(("api", name), f"'{config.resolve(path)}' is no file", "correct or remove the path")
+    ip = ip_of(api.listen.host) if api.listen is not None else None
+    is_own = api.listen is None or api.listen.host == "localhost" or (ip is not None and ip.is_loopback)
+    if not is_own and api.certificate is None and not api.behind_proxy:
+        yield Problem(
+            ("api", "listen"),
+            f"'{api.listen}' is open to the network without TLS",
+            "name certificate and private_key, or set behind_proxy = true where a proxy speaks TLS",
+        )

@@ -230,6 +230,23 @@ class Http(Section):
     """Address to listen on."""
 
 
+class Api(Section):
+    """The REST API. Every request needs a key, see `ocs api key create`."""
+
+    listen: ListenAddress | None = None
+    """Address to listen on, such as '127.0.0.1:8080'; no API when absent."""
+    certificate: PathInFile | None = None
+    """File with the certificate and its chain (PEM): the API then speaks TLS only."""
+    private_key: PathInFile | None = None
+    """File with the private key of the certificate (PEM)."""
+    behind_proxy: bool = False
+    """Listen beyond this machine without TLS: a proxy in front of it speaks TLS."""
+    requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 50.0
+    """Requests that each client may make; those of two seconds may come at once."""
+    outcome_retention_seconds: Annotated[int, Field(ge=86_400, le=31_536_000)] = 604_800
+    """How long the outcome of a write is remembered under its Idempotency-Key; at least a day."""
+
+
 class Log(Section):
     """What is written to standard error."""
 
@@ -254,6 +271,7 @@ class Config(Section):
     requests: Requests = Requests()
     portal: Portal = Portal()
     http: Http = Http()
+    api: Api = Api()
     log: Log = Log()
 
     _file: Path | None = PrivateAttr(default=None)

@@ -9,6 +9,8 @@ import socket
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
+from ssl import SSLError
 from typing import Any, Protocol
 
 import uvicorn
@@ -137,10 +139,13 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an app on one address until stopped.
 
-    key: the configuration key of the address, named when it cannot be taken.
+    key: the configuration key of the address, named when it cannot be taken. tls: files with the certificate and
+    its private key; None: no TLS.
     """
 
-    def __init__(self, listen: Address, app: FastAPI, key: str = "http.listen") -> None:
+    def __init__(
+        self, listen: Address, app: FastAPI, key: str = "http.listen", tls: tuple[Path, Path] | None = None
+    ) -> None:
         self._listen = listen
         self._key = key
         self._server = _Server(
@@ -153,6 +158,8 @@ class HttpServer:
                 ws="none",
                 server_header=False,
                 timeout_graceful_shutdown=STOP_SECONDS,
+                ssl_certfile=tls[0] if tls is not None else None,
+                ssl_keyfile=tls[1] if tls is not None else None,
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -160,7 +167,7 @@ class HttpServer:
         """Where it really listens, once started: the port is known even when 0 was asked for."""
 
     async def start(self) -> None:
-        """Listen. Raises ConfigurationError when the address cannot be taken."""
+        """Listen. Raises ConfigurationError when the address cannot be taken, or the certificate not be read."""
         listener = await self._bind()
         host, port = listener.getsockname()[:2]
         self.address = Address(host, port)
@@ -169,7 +176,13 @@ class HttpServer:
         await asyncio.wait((self._task, listening), return_when=asyncio.FIRST_COMPLETED)
         listening.cancel()
         if self._task.done():
-            await self._task
+            task, self._task = self._task, None
+            try:
+                await task
+            except SSLError as error:
+                listener.close()
+                problem = f"{self._key} — the certificate and its key cannot be used: {error.reason} — name PEM files"
+                raise ConfigurationError([problem]) from error
 
     @property
     def is_serving(self) -> bool:

@@ -25,11 +25,11 @@ class ServerProcess:
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod
-    async def start(cls, database: Path) -> "ServerProcess":
-        """Running and listening when this returns."""
+    async def start(cls, database: Path, *more: str) -> "ServerProcess":
+        """Running and listening when this returns. more: further options of `ocs serve`."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "diameter_ocs", "serve", "--config", str(config_dir() / "ocs.toml")),
-            *("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--store", f"sqlite:///{database}"),
+            *("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--store", f"sqlite:///{database}", *more),
             env={**os.environ, "OCS_LOG__FORMAT": "json", "OCS_LOG__LEVEL": "info"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -46,6 +46,8 @@ class ServerProcess:
         return server
 
     address: Address
+    """Of the Diameter port; of the API where there is none."""
+    api: Address | None = None
 
     async def kill(self) -> None:
         """SIGKILL to all of it: no handler runs, no buffer is written."""
@@ -87,15 +89,17 @@ class ServerProcess:
         async for line in self._process.stderr:
             self._lines.append(line.decode())
             if b"node started" in line:
-                self._listens.set_result(parse_address(json.loads(line)["diameter"][0]))
+                told = json.loads(line)
+                self.api = parse_address(told["api"]) if told.get("api") else None
+                self._listens.set_result(parse_address([*told.get("diameter", ()), told.get("api")][0]))
         if not self._listens.done():
             self._listens.set_exception(AssertionError("the server ended:\n" + "".join(self._lines)))
 
 
 @contextlib.asynccontextmanager
-async def server_process(database: Path) -> AsyncIterator[ServerProcess]:
+async def server_process(database: Path, *more: str) -> AsyncIterator[ServerProcess]:
     """Killed at the end, if it is still there."""
-    server = await ServerProcess.start(database)
+    server = await ServerProcess.start(database, *more)
     try:
         yield server
     finally:
