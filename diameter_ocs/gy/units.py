@@ -54,7 +54,9 @@ def with_other_units(
     if money is None:
         return ServiceUnits(octets, seconds, events, side=side)
     micros, currency = amount_in(money)
-    if micros < 0 or (is_wish and micros == 0):
+    if micros < 0:
+        raise InvalidAvpValue("an amount of money is below zero", money)
+    if is_wish and micros == 0:
         raise InvalidAvpValue("an amount that is asked for must be above zero", money)
     return ServiceUnits(octets, seconds, events, micros, currency_name(currency), side)
 

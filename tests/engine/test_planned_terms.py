@@ -108,6 +108,16 @@ async def test_each_group_is_paid_by_the_terms_of_its_own_grant(engine, store, c
     assert await spent(store) == (5 + 2 + 5) * CENT
 
 
+async def test_a_late_report_of_a_group_that_had_not_told_before_the_session_ended(engine, store):
+    await open_account(engine, 1, money(START))
+    await ccr(engine, RequestType.INITIAL, 0, ask(10), ask(20))
+    engine.plan_terms([(AT_MS, priced(7, engine.terms))])
+    await ccr(engine, RequestType.UPDATE, 1, report(20, 0))
+    await ccr(engine, RequestType.TERMINATION, 2)
+    await ccr(engine, RequestType.UPDATE, 3, report(10, MB, more=False))
+    assert await spent(store) == 2 * CENT
+
+
 async def test_reports_over_two_changes(engine, store, clock):
     await open_account(engine, 1, money(START))
     await ccr(engine, RequestType.INITIAL, 0, ask(10))
