@@ -4,7 +4,7 @@ It is rated again with the functions that charge. What nobody can know stays as 
 allowances pay for the same units, and a report costs what holds when its quota was granted.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from msgspec import Struct
@@ -217,30 +217,36 @@ class Rerating:
         return Fate.RATED, price_of_report(rate, before, usage.units)
 
 
-def rerate(
-    entries: Iterable[Entry],
-    subscribers: Mapping[str, Subscriber],
-    offer: Offer,
-    of: str,
-    from_ms: int,
-    until_ms: int,
-) -> list[Change]:
+class OfAccount:
     """The subscribers of one account that used something under offer `of` from a moment on until before another.
 
-    entries: in order, some before that time too, so that the conditions of sessions are known.
+    It takes the entries of the account in order, some before that time too, so that the conditions of sessions are
+    known.
     """
-    recorded, made = Recorded(), dict[str, Rerating]()
-    for entry in entries:
-        usage = recorded.usage(entry)
-        if not usage or not from_ms <= entry.at_ms < until_ms or read_plan(entry.plan).offer != of:
-            continue
-        payer = subscribers.get(entry.subscriber_id)
+
+    def __init__(self, subscribers: Iterable[Subscriber], offer: Offer, of: str, from_ms: int, until_ms: int) -> None:
+        self._subscribers = {each.subscriber_id: each for each in subscribers}
+        self._offer = offer
+        self._of = of
+        self._from_ms = from_ms
+        self._until_ms = until_ms
+        self._recorded = Recorded()
+        self._reratings: dict[str, Rerating] = {}
+
+    def take(self, entry: Entry) -> None:
+        usage = self._recorded.usage(entry)
+        if not usage or not self._from_ms <= entry.at_ms < self._until_ms or read_plan(entry.plan).offer != self._of:
+            return
+        payer = self._subscribers.get(entry.subscriber_id)
         if payer is None:
-            continue
-        rerating = made.setdefault(entry.subscriber_id, Rerating(offer, payer))
+            return
+        rerating = self._reratings.setdefault(entry.subscriber_id, Rerating(self._offer, payer))
         for each in usage:
             rerating.take(each)
-    return [each.change for each in made.values()]
+
+    @property
+    def changes(self) -> list[Change]:
+        return [each.change for each in self._reratings.values()]
 
 
 class Comparison(Struct):

@@ -95,14 +95,16 @@ def _offer(catalogue: "Catalogue", name: str) -> "Offer":
 
 
 async def _compare(config: "Config", offer: "Offer", of: str, from_ms: int, until_ms: int) -> "Comparison":
-    from diameter_ocs.charging.whatif import Comparison, rerate
-    from diameter_ocs.storage.usage import journals
+    from diameter_ocs.charging.whatif import Comparison, OfAccount
+    from diameter_ocs.storage.usage import LEAD_IN_MS, accounts, entries_between
 
     found = Comparison()
     async with node.opened(config) as store:
-        async for owner, entries in journals(store, from_ms, until_ms):
-            subscribers = {each.subscriber_id: each for each in owner.subscribers}
-            found.changes += rerate(entries, subscribers, offer, of, from_ms, until_ms)
+        async for owner in accounts(store):
+            account = OfAccount(owner.subscribers, offer, of, from_ms, until_ms)
+            async for entry in entries_between(store, owner.account, from_ms - LEAD_IN_MS, until_ms):
+                account.take(entry)
+            found.changes += account.changes
     return found
 
 

@@ -7,7 +7,7 @@ from diameter_ocs.charging.basis import plan
 from diameter_ocs.charging.conditions import Conditions
 from diameter_ocs.charging.event import Action
 from diameter_ocs.charging.request import RequestType, ServiceCredit, ServiceUnits
-from diameter_ocs.charging.whatif import Change, Comparison, rerate
+from diameter_ocs.charging.whatif import Change, Comparison, OfAccount
 from diameter_ocs.charging.why import explain
 from diameter_ocs.rating.catalogue import Offer
 from diameter_ocs.rating.catalogue_file import parse_catalogue
@@ -91,8 +91,15 @@ def other(name: str) -> Offer:
     return parse_catalogue(OTHERS, "next.toml").offers[name]
 
 
+def rerate(entries, subscriber, offer: Offer, of: str, since: int = 0, until: int = FOREVER) -> list[Change]:
+    account = OfAccount((subscriber,), offer, of, since, until)
+    for entry in entries:
+        account.take(entry)
+    return account.changes
+
+
 def change(line: Line, offer: Offer, of: str = "standard", since: int = 0, until: int = FOREVER) -> Change:
-    (found,) = rerate(line.entries, {"sub-1": line.subscriber}, offer, of, since, until)  # type: ignore[arg-type]
+    (found,) = rerate(line.entries, line.subscriber, offer, of, since, until)
     return found
 
 
@@ -109,7 +116,7 @@ def test_the_same_offer_brings_the_same_revenue(life):
     line, _ = played(*life)
     name = line.subscriber.offer
     told = [replace(each, plan=each.plan or plan("test", name, "data")) for each in line.entries]
-    found = rerate(told, {"sub-1": line.subscriber}, line.terms.catalogue.offers[name], name, 0, FOREVER)
+    found = rerate(told, line.subscriber, line.terms.catalogue.offers[name], name)
     shares = [share for each in explain(told, ()) for share in each.usage]
     assert sum(each.before for each in found) == sum(each.amount for each in shares if each.paid_in is UnitType.MONEY)
     assert [each.after for each in found] == [each.before for each in found]
@@ -200,7 +207,7 @@ def test_only_the_time_and_offer_that_are_asked_for():
     session(line, report(10, 2 * MB), session_id="s;2;1")
     assert change(line, other("dearer"), since=AT_MS + 1).before == 40_000
     assert change(line, other("dearer"), until=AT_MS + 1).before == 20_000
-    assert rerate(line.entries, {"sub-1": line.subscriber}, other("dearer"), "bundle", 0, FOREVER) == []
+    assert rerate(line.entries, line.subscriber, other("dearer"), "bundle") == []
 
 
 def test_winners_losers_and_how_they_spread():
