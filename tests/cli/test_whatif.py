@@ -20,7 +20,7 @@ def recorded(ocs):
     demo = (ocs.config.parent / "catalogue" / "demo.toml").read_text().partition("\n[[tests")[0]
     assert 'price = "0.03"' in demo
     next_one = ocs.config.parent / "catalogue" / "next.toml"
-    next_one.write_text(demo.replace('price = "0.03"', 'price = "0.05"').replace('version = "', 'version = "next-'))
+    next_one.write_text(demo.replace('price = "0.03"', 'price = "0.05"', 1).replace('version = "', 'version = "next-'))
     return ocs
 
 
