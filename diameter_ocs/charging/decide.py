@@ -610,9 +610,7 @@ class _Step:
 
     def _record_unrated(self) -> None:
         for credit in self.request.credits:
-            units = _used_at_all(credit)
-            if units:
-                self.book.unrated(units, credit.rating_group)
+            self._keep_unrated(credit)
 
     # one group -----------------------------------------------------------------------------------
 
@@ -698,9 +696,7 @@ class _Step:
         if credit.in_money:
             rule = money_rule(rule)
         if rule is None or self.offer is None or self._is_foreign(credit):
-            units = _used_at_all(credit)
-            if units:
-                self.book.unrated(units, credit.rating_group, mark)
+            units = self._keep_unrated(credit, mark)
             return CreditOutcome(*key, Verdict.RATING_FAILED if rule is None else Verdict.CURRENCY_UNKNOWN, used=units)
         group = _effective_group(credit.rating_group, self.offer)
         used = used_units(credit, rule.unit)
@@ -743,12 +739,17 @@ class _Step:
     def _recorded(self, credit: ServiceCredit, unit: UnitType, used: int) -> int:
         """Nothing to debit: more than is plausible, or units of other types alone, only go on record."""
         if used:
-            self.book.unrated(used, credit.rating_group, IMPLAUSIBLE)
+            self.book.unrated(used, credit.rating_group, IMPLAUSIBLE, unit=unit)
         elif all(units_of(each, unit) is None for each in credit.used):
-            others = _used_at_all(credit)
-            if others:
-                self.book.unrated(others, credit.rating_group, OTHER_UNIT)
+            self._keep_unrated(credit, OTHER_UNIT)
         return 0
+
+    def _keep_unrated(self, credit: ServiceCredit, mark: str = "") -> int:
+        """Usage that has no tariff goes on record: of the unit type there is most of; how much that is."""
+        units, unit = _used_at_all(credit)
+        if units:
+            self.book.unrated(units, credit.rating_group, mark, unit=unit)
+        return units
 
     def _is_foreign(self, credit: ServiceCredit) -> bool:
         """It reports money of another currency than the account's."""
@@ -922,9 +923,7 @@ class _Step:
     ) -> CreditOutcome:
         """No tariff for this group: release what it holds, keep its usage on record, grant nothing."""
         release_all(self.book, quota)
-        units = _used_at_all(credit)
-        if units:
-            self.book.unrated(units, credit.rating_group, mark)
+        units = self._keep_unrated(credit, mark)
         key = (credit.rating_group, credit.service_identifiers)
         if key in self.quotas:
             self.quotas[key] = _empty(quota)
@@ -1072,12 +1071,15 @@ def _says_anything(credit: ServiceCredit) -> bool:
     return bool(credit.used) or credit.requested is not None or credit.reporting_reason is not None
 
 
-def _used_at_all(credit: ServiceCredit) -> int:
+def _used_at_all(credit: ServiceCredit) -> tuple[int, UnitType]:
     """Units that were reported, of whatever type there are most of, money last: for usage that has no tariff."""
-    if credit.in_money:
-        return used_units(credit, UnitType.MONEY)
-    most = max(used_units(credit, unit) for unit in (UnitType.OCTETS, UnitType.SECONDS, UnitType.EVENTS))
-    return most or used_units(credit, UnitType.MONEY)
+    if not credit.in_money:
+        counted = (UnitType.OCTETS, UnitType.SECONDS, UnitType.EVENTS)
+        unit = max(counted, key=lambda each: used_units(credit, each))
+        most = used_units(credit, unit)
+        if most:
+            return most, unit
+    return used_units(credit, UnitType.MONEY), UnitType.MONEY
 
 
 def _told(answer: CreditOutcome, used: int, credit: ServiceCredit, rule: GroupRule, quota: Quota) -> CreditOutcome:

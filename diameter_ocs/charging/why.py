@@ -174,7 +174,9 @@ def _share(posting: Posting, known: Mapping[str, Bucket], outcome: Outcome) -> S
 
 
 def _counted(posting: Posting, unit: UnitType | None) -> UnitType:
-    """Of usage whose rule was not kept: what its bucket holds, else most likely octets."""
+    """Of usage whose rule was not kept: what the posting says, or its bucket holds; else most likely octets."""
+    if posting.action is Action.UNRATED and posting.unit is not None:
+        return posting.unit
     is_alike = posting.units == posting.amount and unit is not None
     return unit if is_alike and unit is not None else UnitType.OCTETS
 

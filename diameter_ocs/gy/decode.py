@@ -44,6 +44,8 @@ APPLICATION = 4
 SESSION_ID_CODE = b"\0\0\1\7"
 """Session-Id (263) must be the first AVP."""
 HEADER_OCTETS_OF_AVP = 8
+NO_CONTENT = b"\0\0\x08"
+"""Length of an AVP with nothing behind its header."""
 VENDOR_HEADER_OCTETS = 12
 MEMO_LIMIT = 32_768
 """Contents remembered as right; a full memo starts anew."""
@@ -562,6 +564,8 @@ class CcrDecoder:
 
 def _check_lengths(session_id: bytes, host: str, realm: str, context: str) -> None:
     """What is kept for long must not be of any length. Raises InvalidAvpValue."""
+    if session_id[5:8] == NO_CONTENT:
+        raise InvalidAvpValue("an empty Session-Id names no session", session_id)
     if len(session_id) > MAX_SESSION_ID_OCTETS:
         raise InvalidAvpValue(f"a Session-Id has at most {MAX_SESSION_ID_OCTETS} octets here", session_id)
     for code, name in ((264, host), (296, realm), (461, context)):

@@ -209,9 +209,16 @@ class Book:
         """Record what usage costs that is paid for elsewhere. basis, before: see Posting."""
         self.postings.append(Posting(Action.RATED, "", amount, rating_group, units, mark, basis=basis, before=before))
 
-    def unrated(self, units: int, rating_group: int | None, mark: str = "", basis: Raw = NO_BASIS) -> None:
-        """Keep usage that no tariff could price."""
-        self.postings.append(Posting(Action.UNRATED, "", 0, rating_group, units, mark, basis=basis))
+    def unrated(
+        self,
+        units: int,
+        rating_group: int | None,
+        mark: str = "",
+        basis: Raw = NO_BASIS,
+        unit: UnitType | None = None,
+    ) -> None:
+        """Keep usage that no tariff could price. unit: of what, where the basis does not say it."""
+        self.postings.append(Posting(Action.UNRATED, "", 0, rating_group, units, mark, unit, basis=basis))
 
     def last_resort(self, unit: UnitType, rating_group: int, with_money: bool) -> Bucket | None:
         """Where over-use goes when nothing is left: money if it pays for this group, else the last unit bucket."""

@@ -46,7 +46,8 @@ class Posting(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False
     pays for; 0 where none. mark: 'overuse' when it took the bucket beyond what was granted or
     there, 'late' when the usage came after the session had been closed, 'implausible' or 'other unit'
     where the reason for unrated usage is the report itself. unit: of the bucket, said
-    where money or units come in, so that an audit still knows it when the bucket is gone.
+    where money or units come in, so that an audit still knows it when the bucket is gone; of unrated usage that
+    has no basis.
     left: what remained in the bucket after it (before it, `amount` more or less); None: nothing of it moved, or
     the entry is of a time when this was not kept. basis: by which rule at which price, as JSON (see
     charging/basis.py). before: units that the session had paid for at prices when this one began.

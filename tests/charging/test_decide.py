@@ -521,3 +521,12 @@ def test_more_of_the_same_money_is_as_much_as_was_used():
     (answer,) = line.update(1, more).outcome.credits
     assert (answer.granted, answer.unit) == (1_500_000, UnitType.MONEY)
     assert line.account.buckets[0].remaining == 8_500_000
+
+
+def test_usage_without_a_tariff_goes_on_record_with_its_unit():
+    line = Line(money(1_000_000))
+    line.initial(ask())
+    talked = ServiceCredit(77, (), None, (ServiceUnits(octets=1, seconds=98),))
+    line.update(1, talked)
+    (posting,) = [each for each in line.entries[-1].postings if each.action is Action.UNRATED]
+    assert (posting.units, posting.unit) == (98, UnitType.SECONDS)

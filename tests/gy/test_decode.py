@@ -14,6 +14,7 @@ from diameter_ocs.values.identity import Identity, IdentityKind
 from diameter_ocs.values.session_key import parts_of_key
 from diameter_ocs.wire.codec import decode_message, encode_avp, encode_message
 from diameter_ocs.wire.dictionary import default_dictionary
+from diameter_ocs.wire.header import HEADER_OCTETS
 from diameter_ocs.wire.layout import Odd
 from tests.support.vectors import octets_of
 
@@ -267,3 +268,15 @@ def test_a_sub_session_has_a_key_of_its_own(number):
 def test_an_event_of_a_sub_session_has_a_key_of_its_own():
     read = decoder().decode(ccr(("CC-Sub-Session-Id", 7), ("Requested-Action", 0), kind=4))
     assert parts_of_key(read.event.session_id) == ("pgw;1;2", 7)
+
+
+def test_an_empty_session_id_names_no_session():
+    message = ccr()
+    start = HEADER_OCTETS
+    length = int.from_bytes(message[start + 5 : start + 8], "big")
+    padded = length + (-length % 4)
+    empty = message[: start + 5] + (8).to_bytes(3, "big") + message[start + padded :]
+    empty = empty[:1] + len(empty).to_bytes(3, "big") + empty[4:]
+    with pytest.raises(InvalidAvpValue) as caught:
+        decoder().decode(empty)
+    assert caught.value.failed_avp == message[start : start + 5] + b"\0\0\x08"
