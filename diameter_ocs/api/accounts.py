@@ -15,6 +15,7 @@ from diameter_ocs.api.bodies import (
     CancelBody,
     LimitBody,
     Money,
+    MoveBody,
     NewBucket,
     NewSubscriberBody,
     OpenAccountBody,
@@ -35,6 +36,7 @@ from diameter_ocs.recharge.commands import (
     Buy,
     CancelProduct,
     Credit,
+    MoveUnits,
     NewSubscriber,
     OpenAccount,
     SetAccountStatus,
@@ -222,6 +224,26 @@ def _add_money(router: APIRouter, api: Service) -> None:
 
 
 def _add_terms(router: APIRouter, api: Service) -> None:
+    @router.post(
+        "/accounts/{account_id}/buckets/{bucket_id:path}/moves",
+        tags=["recharge"],
+        status_code=201,
+        response_model=views.Receipt,
+    )
+    async def move(
+        account_id: AccountId, bucket_id: BucketPath, body: MoveBody, order: Annotated[Order, writes("topups:write")]
+    ) -> JSONResponse:
+        """Give a part of a bucket to another subscriber of the account, or to all of them."""
+
+        async def make() -> Repeatable:
+            source = _bucket_of((await api.account(account_id)).account, bucket_id)
+            if source is None:
+                raise Refused(problems.NOT_FOUND, f"account {account_id} has no bucket {bucket_id}")
+            amount = _amount(body, source.unit)
+            return MoveUnits(account_id, bucket_id, amount, body.subscriber_id or "", order.told(body.reason))
+
+        return told(await api.write(order, body, make, bucket_id=bucket_id), 201)
+
     @router.put(
         "/accounts/{account_id}/buckets/{bucket_id:path}/overdraft", tags=["limits"], response_model=views.Receipt
     )
@@ -390,7 +412,7 @@ def _micros(money: Money, currency: str, field: str) -> int:
     return money.micros
 
 
-def _amount(body: OverdraftBody | LimitBody, unit: UnitType) -> int:
+def _amount(body: OverdraftBody | LimitBody | MoveBody, unit: UnitType) -> int:
     """Raises Refused for money where units are counted, and the other way round."""
     if (unit is UnitType.MONEY) is (body.money is None):
         raise invalid("body.units" if body.money is None else "body.money", f"the bucket holds {unit.value}")

@@ -274,6 +274,24 @@ class CancelBody(Body):
     reason: Text = ""
 
 
+class MoveBody(Body):
+    """What one subscriber gives to another of the same account."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"units": 1_000_000_000, "subscriber_id": "tom"}})
+
+    money: PositiveDecimals | None = None
+    units: Units | None = None
+    subscriber_id: RecordId | None = None
+    """Who gets it; all of the account when left out."""
+    reason: Text = ""
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> "MoveBody":
+        if (self.money is None) is (self.units is None):
+            raise ValueError("needs exactly one of money and units")
+        return self
+
+
 class OverdraftBody(Body):
     """How far below zero a bucket may be spent; 0 ends that."""
 

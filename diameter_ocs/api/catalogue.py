@@ -29,6 +29,12 @@ def add_catalogue(router: APIRouter, api: Service) -> None:
         """The version that is in force."""
         return record(views.catalogue_view(api.catalogue()), fields)
 
+    @router.get("/catalogue/versions", tags=["catalogue"], response_model=views.VersionList, dependencies=looks)
+    async def list_versions(fields: Chosen = None) -> Response:
+        """Every version that is kept, and since when it holds or will hold."""
+        versions, said = await api.store.catalogue_versions(), await api.store.activations()
+        return listed(list(views.version_views(versions, said, api.at_ms())), views.VersionView, fields)
+
     @router.get("/offers", tags=["catalogue"], response_model=views.OfferList, dependencies=looks)
     async def list_offers(fields: Chosen = None) -> Response:
         """Offers that subscribers can have."""

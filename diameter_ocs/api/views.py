@@ -1,6 +1,6 @@
 """What clients get: records as models. Money is decimal text with its currency, everything else whole units."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
@@ -13,6 +13,7 @@ from diameter_ocs.ledger.owned import Owned
 from diameter_ocs.ledger.terms import BucketTerms, Limit
 from diameter_ocs.rating.catalogue import Catalogue, Offer
 from diameter_ocs.rating.products import Product
+from diameter_ocs.rating.versions import Activation, VersionFacts, in_force
 from diameter_ocs.recharge.once import account_tag, subscriber_tag
 from diameter_ocs.values.instant import instant
 from diameter_ocs.values.money import format_money
@@ -245,6 +246,22 @@ class CatalogueView(View):
     time_zone: str
     offers: list[str]
     products: list[str]
+
+
+class VersionView(View):
+    """A version of the catalogue, and since when it holds or will hold: a moment for each activation of it."""
+
+    version: str
+    checksum: str
+    loaded: str | None
+    by: str
+    reason: str
+    in_force: bool
+    from_moments: list[str]
+
+
+class VersionList(View):
+    items: list[VersionView]
 
 
 class Receipt(View):
@@ -508,6 +525,24 @@ def catalogue_view(catalogue: Catalogue) -> CatalogueView:
         offers=sorted(catalogue.offers),
         products=sorted(catalogue.products),
     )
+
+
+def version_views(versions: Iterable[VersionFacts], activations: Sequence[Activation], at_ms: int) -> list[VersionView]:
+    """In the order in which they were kept; activations that were cancelled do not count."""
+    said = [each for each in activations if not each.cancelled_ms]
+    current = in_force(said, at_ms)
+    return [
+        VersionView(
+            version=each.version,
+            checksum=each.checksum,
+            loaded=instant(each.loaded_ms),
+            by=each.who,
+            reason=each.reason,
+            in_force=current is not None and current.version == each.version,
+            from_moments=[instant(one.from_ms) or "" for one in said if one.version == each.version],
+        )
+        for each in versions
+    ]
 
 
 def bucket_views(account: Account) -> list[BucketView]:

@@ -21,6 +21,7 @@ from diameter_ocs.recharge.commands import (
     ChangeOffer,
     Credit,
     ExtendSubscriber,
+    MoveUnits,
     OpenAccount,
     SetAccountStatus,
     SetLimit,
@@ -43,6 +44,7 @@ Repeatable = (
     | SetSubscriberStatus
     | ChangeOffer
     | ExtendSubscriber
+    | MoveUnits
     | AskGateway
 )
 

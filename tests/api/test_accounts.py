@@ -217,3 +217,17 @@ async def test_what_is_known_already_is_not_told_again(acme):
 @pytest.mark.parametrize("path", ["accounts/ghost", "accounts/ghost/entries", "accounts/ghost/subscribers/anna"])
 async def test_what_is_not_there(acme, path):
     assert problem_of(await acme.get(f"/{path}")) == (404, "not-found")
+
+
+async def test_a_part_is_given_to_another_subscriber(acme):
+    path = "/accounts/acme/buckets/data-1/moves"
+    done = await acme.post(path, {"units": 1_000_000_000, "subscriber_id": "anna", "reason": "birthday"})
+    assert done.status_code == 201, done.text
+    assert done.json()["bucket"]["available"] == 4_000_000_000
+    given = [bucket for bucket in done.json()["account"]["buckets"] if bucket["owners"] == ["anna"]]
+    assert [bucket["available"] for bucket in given] == [1_000_000_000]
+    much = {"units": 5_000_000_000, "subscriber_id": "anna"}
+    assert problem_of(await acme.post(path, much)) == (409, "insufficient-credit")
+    assert fields_of(await acme.post(path, {"money": "1.00"})) == {"body.money": "the bucket holds octets"}
+    ghost = {"units": 1, "subscriber_id": "anna"}
+    assert problem_of(await acme.post("/accounts/acme/buckets/ghost/moves", ghost)) == (404, "not-found")
