@@ -28,7 +28,7 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start with an empty database.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Start a node with 20 subscribers and two simulated gateways, and watch balances move.
+    """Start a node with 20 subscribers and three simulated gateways, and watch balances move.
 
     Ctrl-C ends in order and prints a summary. Exit code 1 when a check failed: an unanswered request,
     a balance the journal does not prove, an octet the gateways and the journal do not agree on.

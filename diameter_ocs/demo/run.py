@@ -1,4 +1,4 @@
-"""Runs the demo: a node and two simulated gateways in one process, then the proof that nothing was lost."""
+"""Runs the demo: a node and three simulated gateways in one process, then the proof that nothing was lost."""
 
 import asyncio
 import os
@@ -15,20 +15,19 @@ from diameter_ocs.demo import subscribers
 from diameter_ocs.demo.books import differences_of
 from diameter_ocs.demo.folder import DemoFolder
 from diameter_ocs.demo.screen import Picture
-from diameter_ocs.demo.subscribers import DEMO_SUBSCRIBERS, DemoSubscriber
+from diameter_ocs.demo.subscribers import DEMO_SUBSCRIBERS, PGW, SMF, TAS, DemoSubscriber
 from diameter_ocs.demo.summary import Check, Summary
 from diameter_ocs.demo.traffic import Pace, State, Traffic, size
 from diameter_ocs.ledger.account import Account
-from diameter_ocs.simulator.credit import Answer, Reported, Request
+from diameter_ocs.simulator.credit import Answer, Request, SessionBooks
 from diameter_ocs.simulator.dialect import Origin
 from diameter_ocs.simulator.gateway import Gateway
 from diameter_ocs.simulator.histogram import Histogram
-from diameter_ocs.simulator.live_session import LiveSession
 from diameter_ocs.storage.audit import AuditReport, audit_store
 
 ONCE_SESSIONS = 2
 """Of each subscriber, with --once."""
-ONCE_PACE = Pace(step_seconds=0.1, rests=False)
+ONCE_PACE = Pace(step_seconds=0.1, page_seconds=0.1, rests=False)
 BALANCE_SECONDS = 0.5
 """Between two looks at the balances."""
 REALM = "epc.mnc001.mcc001.3gppnetwork.org"
@@ -37,10 +36,9 @@ MAX_PROBLEMS = 20
 
 
 class Books(Struct):
-    """How many ended sessions were compared with the journal, and where they differed."""
+    """How many ended sessions and events were compared with the journal, and where they differed."""
 
-    sessions: int = 0
-    octets: int = 0
+    compared: int = 0
     problems: list[str] = []
 
 
@@ -61,14 +59,14 @@ class Demo:
         self._stopping = stopping
         self.ocs = Ocs(self.config)
         host, port = folder.diameter
-        self.gateways = [self._gateway(name, host, port) for name in ("pgw01", "smf01")]
+        named = {name: self._gateway(name, host, port) for name in (PGW, SMF, TAS)}
+        self.gateways = list(named.values())
         self.traffic = Traffic(
-            self.gateways[0],
-            self.gateways[1],
+            named,
             DEMO_SUBSCRIBERS,
             stopping,
             self._prove,
-            self._buy,
+            self._recharge,
             sessions=ONCE_SESSIONS if once else None,
             pace=ONCE_PACE if once else None,
         )
@@ -113,20 +111,18 @@ class Demo:
             self.accounts = await subscribers.accounts(self.ocs.store)
             await asyncio.sleep(BALANCE_SECONDS)
 
-    async def _buy(self, who: DemoSubscriber) -> bool:
-        return await subscribers.top_up(self.ocs.engine, who, self.ocs.clock.at_ms())
+    async def _recharge(self, who: DemoSubscriber) -> str:
+        return await subscribers.recharge(self.ocs.engine, who)
 
     def _answered(self, request: Request, answer: Answer, seconds: float) -> None:
         self.latency.record(int(seconds * MICROSECONDS))
 
     # Proof ---------------------------------------------------------------------------------------
 
-    async def _prove(self, live: LiveSession) -> None:
-        """Hold an ended session against the journal: every octet that was answered was booked, and no other."""
-        groups: dict[int | None, Reported] = dict(live.model.books.groups)
-        found = await differences_of(self.ocs.store, {live.session_id: groups})
-        self.books.sessions += 1
-        self.books.octets += sum(book.answered for book in groups.values())
+    async def _prove(self, seen: SessionBooks) -> None:
+        """Hold what has ended against the journal: every unit that was answered was booked, and no other."""
+        found = await differences_of(self.ocs.store, seen)
+        self.books.compared += len(seen)
         self.books.problems.extend(found[: MAX_PROBLEMS - len(self.books.problems)])
 
     async def _summary(self) -> Summary:
@@ -149,15 +145,16 @@ class Demo:
         return Check("every request was answered", f"{answered:,} of {sent:,}", tuple(problems))
 
     def _books_equal(self) -> Check:
-        books, opened = self.books, self.traffic.count.sessions
-        problems = list(books.problems)
-        if books.sessions != opened:
-            problems.append(f"{opened - books.sessions:,} sessions could not be compared")
-        return Check(
-            "the gateways' books equal the journal",
-            f"{books.sessions:,} sessions, {size(books.octets)}",
-            tuple(problems),
-        )
+        books, count = self.books, self.traffic.count
+        problems, missing = list(books.problems), count.sessions + count.messages - books.compared
+        if missing:
+            problems.append(f"{missing:,} sessions and messages could not be compared")
+        facts = f"{count.sessions:,} sessions, {count.messages:,} messages, {self._used()}"
+        return Check("the gateways' books equal the journal", facts, tuple(problems))
+
+    def _used(self) -> str:
+        count = self.traffic.count
+        return f"{size(count.octets)} of data, {count.seconds // 60:,} min of calls"
 
     def _counts(self) -> dict[str, str]:
         count, summary = self.traffic.count, self.latency.summary()
@@ -169,10 +166,11 @@ class Demo:
             "sessions": f"{count.sessions:,}",
             "answers": ", ".join(f"{number:,} x {code}" for code, number in sorted(codes.items())),
             "latency": f"p50 {summary['p50'] / 1000:.2f} ms, p99 {summary['p99'] / 1000:.2f} ms",
-            "traffic": size(count.octets),
+            "traffic": f"{self._used()}, {count.messages:,} messages",
             "cut off": f"{count.cut_off:,} in a session, {count.refused[State.CUT_OFF]:,} at its start",
             "refused": ", ".join(f"{number:,} {state.value}" for state, number in count.refused.items()) or "none",
-            "new credit": f"{count.topped_up:,} times",
+            "recharges": f"{count.recharges:,}",
+            "went on after a RAR": f"{count.went_on:,}",
         }
 
     # What is seen --------------------------------------------------------------------------------

@@ -27,8 +27,9 @@ STYLES = {
 }
 FRESH_SECONDS = 1.5
 """So long an event stands out."""
-LINES_AROUND = 20
-"""Lines of the picture that are not subscribers, with three peers."""
+LINES_AROUND = 14
+"""Lines of the picture that are neither subscribers nor hints, with four peers."""
+SECONDS_PER_MINUTE = 60
 FEWEST_ROWS = 4
 MICROS_PER_MS = 1000
 SHOWN_PEERS = 4
@@ -53,7 +54,8 @@ class Picture(Struct, frozen=True):
 
 def render(picture: Picture, height: int = 1000) -> RenderableType:
     """The whole picture in at most about `height` lines, best at 100 columns."""
-    return Group(_head(picture), _numbers(picture), _peers(picture), _subscribers(picture, height - LINES_AROUND))
+    rows = height - LINES_AROUND - len(picture.hints)
+    return Group(_head(picture), _numbers(picture), Text(), _peers(picture), Text(), _subscribers(picture, rows))
 
 
 def _head(picture: Picture) -> Panel:
@@ -78,7 +80,10 @@ def _numbers(picture: Picture) -> Table:
         "p50": f"{summary['p50'] / MICROS_PER_MS:.2f} ms",
         "p99": f"{summary['p99'] / MICROS_PER_MS:.2f} ms",
         "used": format_quantity(picture.count.octets, UnitType.OCTETS),
+        "talked": f"{picture.count.seconds // SECONDS_PER_MINUTE} min",
+        "messages": f"{picture.count.messages}",
         "cut off": f"{picture.count.cut_off}",
+        "recharged": f"{picture.count.recharges}",
     }
     for _ in figures:
         made.add_column(justify="center")
@@ -88,7 +93,7 @@ def _numbers(picture: Picture) -> Table:
 
 
 def _peers(picture: Picture) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, header_style="dim", expand=True, padding=(0, 1))
+    made = Table(box=None, header_style="dim", expand=True, padding=(0, 1))
     for name in ("peer", "state", "watchdog", "address"):
         made.add_column(name, no_wrap=True, overflow="ellipsis")
     made.add_column("in", justify="right")
@@ -107,11 +112,11 @@ def _peers(picture: Picture) -> Table:
 
 
 def _subscribers(picture: Picture, rows: int) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, header_style="dim", expand=True, padding=(0, 1))
+    made = Table(box=None, header_style="dim", expand=True, padding=(0, 1))
     made.add_column("subscriber", no_wrap=True)
     made.add_column("offer", no_wrap=True, style="dim")
     made.add_column("money", justify="right", no_wrap=True)
-    made.add_column("data", justify="right", no_wrap=True)
+    made.add_column("packs", justify="right", no_wrap=True)
     made.add_column("reserved", justify="right", no_wrap=True, style="dim")
     made.add_column("state", no_wrap=True)
     made.add_column("last event", no_wrap=True, overflow="ellipsis", ratio=1)
@@ -129,42 +134,48 @@ def _shown(lives: Sequence[Life], rows: int) -> list[Life]:
 def _row(life: Life, account: Account | None, now: float) -> tuple[RenderableType, ...]:
     style = STYLES[life.state]
     event = Text(life.event, style="" if now - life.changed < FRESH_SECONDS else "dim")
+    money = _sums(account).get(UnitType.MONEY)
+    told = "-" if money is None else format_money(money, account.currency if account else "")
     return (
         life.who.sim.msisdn,
         life.who.offer.partition("-")[0],
-        Text(_total(account, UnitType.MONEY), style="red" if _is_empty(account, UnitType.MONEY) else ""),
-        Text(_total(account, UnitType.OCTETS), style="red" if _is_empty(account, UnitType.OCTETS) else ""),
+        Text(told, style="red" if money is not None and money <= 0 and not life.who.credit_micros else ""),
+        _packs(account),
         _reserved(account),
         Text(life.state.value, style=style),
         event,
     )
 
 
-def _sum(account: Account | None, unit: UnitType) -> int | None:
-    held = [bucket.remaining for bucket in (account.buckets if account else ()) if bucket.unit is unit]
-    return sum(held) if held else None
+def _sums(account: Account | None, *, reserved: bool = False) -> dict[UnitType, int]:
+    """What an account holds, or has promised, by unit; the units that it has buckets of."""
+    found: dict[UnitType, int] = {}
+    for bucket in account.buckets if account is not None else ():
+        found[bucket.unit] = found.get(bucket.unit, 0) + (bucket.reserved if reserved else bucket.remaining)
+    return found
 
 
-def _total(account: Account | None, unit: UnitType) -> str:
-    total = _sum(account, unit)
-    if total is None:
-        return "-"
-    currency = account.currency if account else ""
-    return format_money(total, currency) if unit is UnitType.MONEY else format_quantity(total, unit)
+def _packs(account: Account | None) -> Text:
+    """Data, minutes and messages that are left."""
+    left = {unit: amount for unit, amount in _sums(account).items() if unit is not UnitType.MONEY}
+    return Text(" ").join(
+        Text(_short(left[unit], unit), style="red" if left[unit] <= 0 else "") for unit in UnitType if unit in left
+    )
 
 
-def _is_empty(account: Account | None, unit: UnitType) -> bool:
-    total = _sum(account, unit)
-    return total is not None and total <= 0
+def _short(amount: int, unit: UnitType) -> str:
+    if unit is UnitType.SECONDS:
+        return f"{amount // SECONDS_PER_MINUTE} min"
+    return f"{amount} msg" if unit is UnitType.EVENTS else format_quantity(amount, unit)
 
 
 def _reserved(account: Account | None) -> str:
     """What is out at the gateways."""
     if account is None or account.status is Status.BLOCKED:
         return ""
-    parts = []
-    for unit in (UnitType.MONEY, UnitType.OCTETS):
-        held = sum(bucket.reserved for bucket in account.buckets if bucket.unit is unit)
-        if held:
-            parts.append(format_money(held) if unit is UnitType.MONEY else format_quantity(held, unit))
-    return " + ".join(parts)
+    held = _sums(account, reserved=True)
+    order = (UnitType.MONEY, UnitType.OCTETS, UnitType.SECONDS, UnitType.EVENTS)
+    parts = [(held[unit], unit) for unit in order if held.get(unit)]
+    return " + ".join(
+        format_money(amount) if unit is UnitType.MONEY else _short(amount, unit) for amount, unit in parts
+    )

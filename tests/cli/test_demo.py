@@ -26,9 +26,13 @@ def test_a_fixed_number_of_sessions_runs_and_every_check_holds(tmp_path):
         assert summary["ok"]
         assert summary["counts"]["sessions"] == "40"
         assert all(check["ok"] for check in summary["checks"])
-        assert all(unit["credited"] > 0 for unit in summary["totals"].values())
+        assert set(summary["totals"]) == {"money EUR", "octets", "seconds", "events"}
+        assert all(unit["credited"] > 0 and unit["consumed"] > 0 for unit in summary["totals"].values())
+        assert int(summary["counts"]["recharges"]) >= int(summary["counts"]["went on after a RAR"]) > 0
     looked = Ocs(tmp_path / "demo" / "ocs.toml")
-    assert len(looked.json("account", "list")) == 20
+    assert len(looked.json("account", "list")) == 18
+    assert len(looked.json("subscriber", "list")) == 20
+    assert {each["product"] for each in looked.json("account", "show", "demo-13")["products"]} == {"family-1gb"}
     assert looked.json("audit")["ok"]
 
 
@@ -64,7 +68,7 @@ def test_an_interrupt_ends_in_order_with_a_summary(tmp_path):
     assert running.returncode == 0, rest
     assert "✓ every request was answered" in rest
     log = (tmp_path / "ocs.log").read_text()
-    assert log.count("disconnected in order") == 2
+    assert log.count("disconnected in order") == 3
     assert "node stopped" in log
 
 

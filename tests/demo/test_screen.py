@@ -5,12 +5,13 @@ import pytest
 from rich.console import Console
 
 from diameter_ocs.demo.screen import LINES_AROUND, Picture, render
-from diameter_ocs.demo.subscribers import DEMO_SUBSCRIBERS
+from diameter_ocs.demo.subscribers import DEMO_SUBSCRIBERS, DemoSubscriber
 from diameter_ocs.demo.summary import Check, Summary
 from diameter_ocs.demo.traffic import Count, Life, State
-from diameter_ocs.ledger.account import Account
+from diameter_ocs.ledger.account import Account, Bucket
 from diameter_ocs.ledger.audit import UnitTotals
 from diameter_ocs.simulator.histogram import Histogram
+from diameter_ocs.values.units import UnitType
 
 NOW = 100.0
 PEER = {
@@ -24,12 +25,22 @@ PEER = {
 }
 
 
+def wallet(who: DemoSubscriber) -> tuple[Bucket, ...]:
+    """Its money, and for who has a product something of everything."""
+    packs = (
+        Bucket("data", UnitType.OCTETS, 2_000_000_000, 50_000_000),
+        Bucket("minutes", UnitType.SECONDS, 5_999),
+        Bucket("messages", UnitType.EVENTS, 50),
+    )
+    return (*(packs if who.products else ()), Bucket("money", UnitType.MONEY, who.money_micros, 200_000))
+
+
 @pytest.fixture
 def picture() -> Picture:
     lives = [Life(who, "pgw01", changed=float(who.number)) for who in DEMO_SUBSCRIBERS]
     lives[0].happened("used 5.2 MB", NOW, State.ONLINE)
     lives[8].happened("out of credit", NOW, State.CUT_OFF)
-    accounts = {who.account_id: Account(who.account_id, buckets=tuple(who.buckets(0))) for who in DEMO_SUBSCRIBERS}
+    accounts = {who.account_id: Account(who.account_id, buckets=wallet(who)) for who in DEMO_SUBSCRIBERS}
     latency = Histogram()
     latency.record(1500)
     return Picture(
@@ -38,7 +49,7 @@ def picture() -> Picture:
         hints=("port 3868 is taken, so Diameter is on port 40001",),
         status={"answers": {"per_second": 41.6, "total": 1234}},
         peers=[PEER, PEER],
-        count=Count(open=7, octets=3_570_000_000, cut_off=3),
+        count=Count(open=7, octets=3_570_000_000, seconds=2_520, messages=77, cut_off=3, recharges=9),
         latency=latency,
         lives=lives,
         accounts=accounts,
@@ -58,8 +69,8 @@ def test_it_shows_the_node_its_peers_and_every_subscriber(picture):
     shown = lines(picture)
     text = "\n".join(shown)
     for words in ("127.0.0.1:3868", "http://127.0.0.1:8868/metrics", "readyz", "api/v1/status", "1.50 ms", "42",
-                  "3.57 GB", "r-open", "1,234", "50.00 EUR", "2 GB", "cut off", "out of credit",
-                  "port 3868 is taken"):  # fmt: skip
+                  "3.57 GB", "r-open", "1,234", "50.00 EUR", "2 GB 99 min 50 msg", "0.20 + 50 MB", "42 min", "77",
+                  "cut off", "out of credit", "port 3868 is taken"):  # fmt: skip
         assert words in text
     assert sum("99955500" in line for line in shown) == 20
     assert all(len(line) <= 100 for line in shown)
@@ -68,7 +79,8 @@ def test_it_shows_the_node_its_peers_and_every_subscriber(picture):
 @pytest.mark.parametrize("height", [24, 30, 50])
 def test_a_low_terminal_shows_those_to_whom_something_happened(picture, height):
     shown = lines(picture, height)
-    assert sum("99955500" in line for line in shown) == min(20, max(4, height - LINES_AROUND))
+    rows = max(4, height - LINES_AROUND - len(picture.hints))
+    assert sum("99955500" in line for line in shown) == min(20, rows)
     assert len(shown) <= height
 
 
