@@ -194,3 +194,8 @@ def test_rings_are_those_of_the_documentation():
     told = {name.strip("`/ ").removesuffix(".py"): int(row[1]) for row in rows for name in row[2].split(",")}
     named = {room: ring for room, ring in RING.items() if room != "__init__"}
     assert told == named
+
+
+def test_decisions_have_a_number_each():
+    numbers = [page.name[:4] for page in sorted((TESTS.parent / "docs" / "decisions").glob("*.md"))]
+    assert len(set(numbers)) == len(numbers)
