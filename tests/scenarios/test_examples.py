@@ -298,5 +298,6 @@ def test_one_setting_makes_a_node_use_it_and_the_commands_in_it_work(tmp_path, n
     assert ocs.json("config", "check")["catalogue"] == f"{name}-1"
     commands = re.findall(r"^#   ocs (.*?)(?: +#.*)?$", (FOLDER / f"{name}.toml").read_text(), re.MULTILINE)
     assert any(command.startswith("account create") for command in commands)
+    assert re.search(r"\d tests? passed", ocs("catalogue", "check").stdout)
     for command in commands:
         ocs(*shlex.split(command))
