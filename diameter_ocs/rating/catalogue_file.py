@@ -41,7 +41,7 @@ from diameter_ocs.rating.quota_file import QuotaFile, inherited, quota_policy
 from diameter_ocs.rating.selection import Geography, RateSheet, Selection
 from diameter_ocs.rating.service_names import mistake_in_service
 from diameter_ocs.rating.sheet_file import rate_sheet
-from diameter_ocs.rating.tariffs_file import PricesFile, TariffFile, TierFile, counter_of, rate_of, unit_of
+from diameter_ocs.rating.tariffs_file import PricesFile, TariffFile, TierFile, call_terms, counter_of, rate_of, unit_of
 from diameter_ocs.rating.time_bands import TimeBand
 from diameter_ocs.rating.timed_rates import TimedRates
 from diameter_ocs.rating.when_file import Known, WhenFile, arming, case_of, triggers_of
@@ -493,7 +493,8 @@ class _Compiler:
         step = max(self._quantity(f"{key}.per", group.per, unit), 1)
         follows = (group.time_zone or zone_of) == "subscriber"
         where, tell = f"{key}.prices", self._problem
-        return timed_rates(where, group.prices, group.price, step, self.bands, self.zone, follows, tell)
+        call = call_terms(key, group, step, unit, self._quantity, tell)
+        return timed_rates(where, group.prices, group.price, step, call, self.bands, self.zone, follows, tell)
 
     def _zone(self) -> ZoneInfo:
         try:

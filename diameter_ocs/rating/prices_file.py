@@ -12,7 +12,7 @@ from diameter_ocs.rating.bands_file import Minute, StartMinute, over_midnight
 from diameter_ocs.rating.file_values import Money, Table
 from diameter_ocs.rating.local_time import date_of
 from diameter_ocs.rating.quota_file import Tell
-from diameter_ocs.rating.rate import Rate
+from diameter_ocs.rating.rate import CallTerms, Rate
 from diameter_ocs.rating.time_bands import EVERY_WEEKDAY, DaySet, TimeBand, first_that_holds, kinds_of_days
 from diameter_ocs.rating.timed_rates import TimedRates
 
@@ -52,6 +52,7 @@ def timed_rates(
     prices: Sequence[PriceFile],
     otherwise: int | None,
     step: int,
+    call: CallTerms | None,
     named: Mapping[str, TimeBand],
     zone: ZoneInfo,
     follows_subscriber: bool,
@@ -59,7 +60,7 @@ def timed_rates(
 ) -> TimedRates | None:
     """The prices of a group, the first that holds wins; None after telling what is wrong with them.
 
-    otherwise: the price when none holds; without it they leave no moment out.
+    otherwise: the price when none holds; without it they leave no moment out. call: what holds beside each of them.
     """
     told: list[str] = []
 
@@ -91,7 +92,9 @@ def timed_rates(
     if otherwise is not None and len(bands) not in reached:
         note(None, "leave price no time: prices that fill all time come without price")
     amounts = [each.price for each in prices] + ([otherwise] if otherwise is not None else [])
-    return None if told else TimedRates(zone, bands, tuple(Rate(step, each) for each in amounts), follows_subscriber)
+    return (
+        None if told else TimedRates(zone, bands, tuple(Rate(step, each, call) for each in amounts), follows_subscriber)
+    )
 
 
 def _overlap(bands: Sequence[TimeBand]) -> int | None:

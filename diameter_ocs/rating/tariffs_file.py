@@ -76,32 +76,51 @@ def rate_of(key: str, file: PricesFile, unit: UnitType, quantity: Parse, tell: T
     has_one = file.price is not None or file.tiers is not None
     if file.prices is None and has_one != (file.per is not None):
         tell(key, "price and per belong together: price = '0.02', per = '1 MB'")
-    if file.prices is not None or not has_one or file.per is None:
+    if file.prices is not None:
+        for name in (*SPECIAL, "whole"):
+            if getattr(file, name) is not None:
+                tell(f"{key}.{name}", "belongs to one price, not to prices by the time")
+        return None
+    if not has_one or file.per is None:
         if any(getattr(file, name) is not None for name in (*STEPS, *SPECIAL, "whole")):
             tell(key, "connect_fee, steps, bounds, rounding and minimum_charge belong to a price")
         return None
-
-    def step(name: str, otherwise: int) -> int:
-        value = getattr(file, name)
-        units = otherwise if value is None else quantity(f"{key}.{name}", value, unit)
-        if units < 1:
-            tell(f"{key}.{name}", "a step is at least 1 unit")
-        return max(units, 1)
-
-    per = step("per", 1)
+    per = _step(key, file, "per", 1, unit, quantity, tell)
     special = _special_terms(key, file, unit, quantity, tell)
-    if special is None and all(getattr(file, name) is None for name in STEPS):
-        return Rate(per, file.price or 0)
-    first, after, least = step("first_step", per), step("next_step", per), file.minimum_charge or 0
     price = special.tiers[0].step_micros if special is not None and special.tiers else file.price or 0
-    rate = Rate(per, price, CallTerms(file.connect_fee or 0, first, after, least, special))
-    if file.maximum_charge is not None and file.maximum_charge < least:
+    rate = Rate(per, price, call_terms(key, file, per, unit, quantity, tell, special))
+    if file.maximum_charge is not None and file.maximum_charge < (file.minimum_charge or 0):
         tell(f"{key}.maximum_charge", "must not be less than minimum_charge")
     falls_at = cheaper_beyond(rate)
     if falls_at is not None:
         rule = f"{falls_at + 1} {unit.value} would cost less than {falls_at}: more usage must never cost less"
         tell(f"{key}.whole", rule, "leave whole out, and each unit costs what its own tier says")
     return rate
+
+
+def call_terms(
+    key: str,
+    file: PricesFile,
+    per: int,
+    unit: UnitType,
+    quantity: Parse,
+    tell: Tell,
+    special: SpecialTerms | None = None,
+) -> CallTerms | None:
+    """Connect fee, steps and bounds beside a price per `per`, or beside each of several; None: nothing of that."""
+    if special is None and all(getattr(file, name) is None for name in STEPS):
+        return None
+    first = _step(key, file, "first_step", per, unit, quantity, tell)
+    after = _step(key, file, "next_step", per, unit, quantity, tell)
+    return CallTerms(file.connect_fee or 0, first, after, file.minimum_charge or 0, special)
+
+
+def _step(key: str, file: PricesFile, name: str, otherwise: int, unit: UnitType, quantity: Parse, tell: Tell) -> int:
+    value = getattr(file, name)
+    units = otherwise if value is None else quantity(f"{key}.{name}", value, unit)
+    if units < 1:
+        tell(f"{key}.{name}", "a step is at least 1 unit")
+    return max(units, 1)
 
 
 def counter_of(key: str, name: str, file: PricesFile, zone: ZoneInfo, tell: Tell) -> Counter | None:

@@ -53,6 +53,14 @@ prices = [
 ]
 per = "1 MB"
 quota = "long"
+[[offers.standard.groups]]
+rating_groups = [50]
+prices = [{from = "00:00", to = "20:00", price = "0.12"}, {from = "20:00", to = "24:00", price = "0.24"}]
+per = "1 min"
+connect_fee = "0.05"
+first_step = "60 s"
+next_step = "1 s"
+quota = "seconds"
 """
 
 
@@ -402,3 +410,42 @@ def test_what_was_reported_before_the_session_closed_is_not_out_any_more():
     line.terminate(2)
     line.update(3, split((MB, 0), more=False))
     assert line.bucket("money").remaining == 10_000_000 - 100_000 - 200_000
+
+
+# connect fee and steps ----------------------------------------------------------------------------
+
+
+def talk(used=None, *sides, more=True):
+    """A request of group 50: seconds without a side, or (seconds, side) pairs."""
+    reported = tuple(ServiceUnits(seconds=units, side=side) for units, side in sides)
+    reported = reported if used is None else (ServiceUnits(seconds=used),)
+    return ServiceCredit(50, (), ServiceUnits(seconds=3600) if more else None, reported)
+
+
+def test_a_call_across_the_switch_pays_its_connect_fee_and_first_step_once():
+    line = line_at(EIGHT - 30_000, money(10_000_000))
+    assert only(line.initial(talk())).validity_seconds == 30
+    line.at_ms = EIGHT
+    line.update(1, talk(30))
+    assert line.bucket("money").remaining == 10_000_000 - 50_000 - 120_000
+    line.at_ms = EIGHT + 60_000
+    line.terminate(2, talk(60, more=False))
+    assert line.bucket("money").remaining == 10_000_000 - 50_000 - 120_000 - 30 * 4_000
+
+
+@given(st.lists(st.integers(0, 120), max_size=6), st.lists(st.integers(0, 120), max_size=6))
+def test_any_slicing_of_a_call_on_both_sides_costs_the_same(before, after):
+    def cost(early, late):
+        line = line_at(SIX, money(100_000_000))
+        line.initial(talk())
+        number = 0
+        for at_ms, parts in ((EIGHT - 1, early), (NINE, late)):
+            for used in parts:
+                number += 1
+                line.update(number, talk(used))
+            line.at_ms = at_ms if at_ms == NINE else EIGHT
+            number += 1
+            line.update(number, talk(0))
+        return 100_000_000 - line.bucket("money").remaining
+
+    assert cost(before, after) == cost([sum(before)], [sum(after)])

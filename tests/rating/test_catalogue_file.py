@@ -213,6 +213,11 @@ def test_services_have_rules_of_their_own():
         ('service = "voice"\ndirection', "direction", "data has no direction"),
         ('direction = "terminating"', 'direction = "up"', "direction"),
         ('price = "0.09"\nper = "60 s"', "", "belong to a price"),
+        (
+            'price = "0.09"\n',
+            'prices = [{from = "20:00", until = "06:00", price = "0.05"}]\nprice = "0.09"\nround_to = "0.01"\n',
+            "round_to — belongs to one price, not to prices by the time",
+        ),
         ('next_step = "1 s"', "next_step = 0", "at least 1 unit"),
         ('direction = "terminating"\nrating_groups = [11]', "rating_groups = [10]", "already served"),
         ('direction = "terminating"', "default = true", "may be its default"),
