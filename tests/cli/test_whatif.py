@@ -63,7 +63,6 @@ def test_only_what_was_asked_for(recorded):
 @pytest.mark.parametrize(("name", "begins"), [("next.svg", SVG), ("next.png", PNG)])
 @pytest.mark.parametrize("of", ["prepaid-data", "nobody"])
 def test_a_picture(recorded, name, begins, of):
-    pytest.importorskip("matplotlib")
     file = recorded.config.parent / name
     recorded(*asked(recorded, "--plot", str(file), "--of", of))
     assert file.read_bytes().startswith(begins)
