@@ -17,8 +17,9 @@ class Owned(Struct, frozen=True, omit_defaults=True, gc=False):
     """One product of an account.
 
     owned_id: unique in the account, 'data-10gb-1'; its buckets are named after it. subscriber_id: who alone may
-    use it; empty: everyone of the account. anchor_ms: from where its periods are counted; period: the number of
-    the one that runs. next_ms: when it is renewed, tried again or over; 0: never.
+    use it; empty: everyone of the account. period: the number of the one that runs; none comes twice. anchor_ms: from
+    where its periods are counted, first_period: the number of the one that begins there. next_ms: when it is renewed,
+    tried again or over; 0: never.
     """
 
     owned_id: str
@@ -30,3 +31,9 @@ class Owned(Struct, frozen=True, omit_defaults=True, gc=False):
     next_ms: int = 0
     state: OwnedState = OwnedState.ACTIVE
     unpaid_since_ms: int = 0
+    first_period: int = 0
+
+    @property
+    def index(self) -> int:
+        """How many periods after the anchor the one that runs begins."""
+        return self.period - self.first_period

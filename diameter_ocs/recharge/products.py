@@ -146,12 +146,12 @@ def renew(
     if not may_pay or not book.pay(product.price_micros, due_ms):
         return _unpaid(book, account, owned, product, at_ms)
     zone = zone_for(owned.subscriber_id, subscribers, catalogue)
-    if is_first or owned.state is OwnedState.UNPAID:
-        new = replace(owned, anchor_ms=due_ms, period=0, state=OwnedState.ACTIVE, unpaid_since_ms=0)
-    else:
-        new = replace(owned, period=owned.period + 1)
-    new = replace(new, next_ms=product.end_of(new.period, new.anchor_ms, zone))
-    carried = {} if is_first else {each.name: _carry(book, owned, each) for each in catalogue.allowances(product)}
+    new = replace(owned, period=owned.period + 1)
+    is_anew = is_first or owned.state is OwnedState.UNPAID
+    if is_anew:
+        new = replace(new, anchor_ms=due_ms, first_period=new.period, state=OwnedState.ACTIVE, unpaid_since_ms=0)
+    new = replace(new, next_ms=product.end_of(new.index, new.anchor_ms, zone))
+    carried = {} if is_anew else {each.name: _carry(book, owned, each) for each in catalogue.allowances(product)}
     book.expire(due_ms)
     made = _bring(book, new, product, catalogue, zone, carried)
     book.owned = _without(book.owned, owned, *([new] if new.next_ms else []))
@@ -193,7 +193,7 @@ def _bring(
     book: Book, owned: Owned, product: Product, catalogue: Catalogue, zone: ZoneInfo, carried: Mapping[str, int]
 ) -> list[Bucket]:
     """The buckets of a period, and what was carried into it."""
-    start_ms = product.end_of(owned.period - 1, owned.anchor_ms, zone) if owned.period else owned.anchor_ms
+    start_ms = product.end_of(owned.index - 1, owned.anchor_ms, zone) if owned.index else owned.anchor_ms
     made = []
     for allowance in catalogue.allowances(product):
         owners = (owned.subscriber_id,) if owned.subscriber_id and not product.is_shared else ()
@@ -221,7 +221,7 @@ def _bring(
         made.append(bucket)
         left = carried.get(allowance.name, 0)
         if left:
-            until_ms = product.end_of(owned.period + allowance.carried_periods - 1, owned.anchor_ms, zone)
+            until_ms = product.end_of(owned.index + allowance.carried_periods - 1, owned.anchor_ms, zone)
             name = f"{bucket.name}, carried over"
             more = replace(bucket, bucket_id=f"{bucket.bucket_id}+", remaining=left, valid_until_ms=until_ms, name=name)
             made.append(more)

@@ -316,8 +316,33 @@ def test_money_pays_what_is_unpaid_at_once_and_its_period_begins_then():
     assert wallet.top_up(EURO) == ["product_renewed"]
     assert wallet.owned.state is OwnedState.ACTIVE
     assert wallet.owned.next_ms == at("2027-04-01T18:00")
-    assert wallet.left() == {f"{wallet.owned.owned_id}/internet/0": 3 * MB, "money": 0}
+    assert wallet.left() == {f"{wallet.owned.owned_id}/internet/1": 3 * MB, "money": 0}
     wallet.assert_right()
+
+
+def test_a_late_payment_brings_a_bucket_of_its_own_when_a_session_holds_the_old_one():
+    line = Line(text=CATALOGUE_TEXT + PRODUCTS)
+    members = {"sub-1": line.subscriber}
+    line.account = replace(line.account, buckets=(money(2 * EURO),))
+    bought = buy(Buy("acc-1", "monthly"), line.account, members, line.terms.catalogue, line.at_ms)
+    assert bought.account is not None
+    line.account = bought.account
+    line.initial(ask(10, 2 * MB))
+    line.at_ms = line.account.owned[0].next_ms
+    unpaid = next_due(line.account, members, line.terms.catalogue, line.at_ms)
+    assert unpaid is not None
+    assert unpaid.account is not None
+    line.at_ms += HOUR_MS
+    paid = credit(Credit("acc-1", money(2 * EURO)), unpaid.account, line.at_ms)
+    assert paid.account is not None
+    renewed = next_due(paid.account, members, line.terms.catalogue, line.at_ms)
+    assert renewed is not None
+    assert renewed.account is not None
+    line.account = renewed.account
+    old, new = line.bucket("monthly-1/internet/0"), line.bucket("monthly-1/internet/1")
+    assert (old.remaining, old.reserved) == (3 * MB, 2 * MB)
+    assert (new.remaining, new.valid_until_ms) == (3 * MB, line.account.owned[0].next_ms)
+    assert {each.bucket_id for each in line.account.buckets} == {old.bucket_id, new.bucket_id, "money"}
 
 
 # cancel -------------------------------------------------------------------------------------------
