@@ -19,7 +19,7 @@ class Owned(Struct, frozen=True, omit_defaults=True, gc=False):
     owned_id: unique in the account, 'data-10gb-1'; its buckets are named after it. subscriber_id: who alone may
     use it; empty: everyone of the account. period: the number of the one that runs; none comes twice. anchor_ms: from
     where its periods are counted, first_period: the number of the one that begins there. next_ms: when it is renewed,
-    tried again or over; 0: never.
+    tried again or over; 0: never. length: that of the period that runs, as '30 days'; empty: none has begun, or no end.
     """
 
     owned_id: str
@@ -32,6 +32,7 @@ class Owned(Struct, frozen=True, omit_defaults=True, gc=False):
     state: OwnedState = OwnedState.ACTIVE
     unpaid_since_ms: int = 0
     first_period: int = 0
+    length: str = ""
 
     @property
     def index(self) -> int:

@@ -53,6 +53,11 @@ class Product(Struct, frozen=True):
     is_shared: bool = False
     includes: tuple[str, ...] = ()
 
+    @property
+    def length(self) -> str:
+        """Of a period, as it is written; empty: it never ends."""
+        return "" if self.period is None else str(self.period)
+
     def end_of(self, index: int, anchor_ms: int, zone: ZoneInfo) -> int:
         """When a period of it ends; 0: never."""
         return 0 if self.period is None else Periods(self.period, anchor_ms, zone).start_of(index + 1)

@@ -62,7 +62,7 @@ def buy(
         return refuse(Verdict.CREDIT_LIMIT_REACHED, f"{product.name} costs {price}; the account has less")
     new = Owned(f"{product.name}-{account.last_seq + 1}", product.name, command.subscriber_id, at_ms, at_ms, 0)
     zone = zone_for(command.subscriber_id, subscribers, catalogue)
-    new = replace(new, next_ms=product.end_of(0, at_ms, zone))
+    new = replace(new, next_ms=product.end_of(0, at_ms, zone), length=product.length)
     made = _bring(book, new, product, catalogue, zone, {})
     if new.next_ms:
         book.owned = (*book.owned, new)
@@ -148,9 +148,10 @@ def renew(
     zone = zone_for(owned.subscriber_id, subscribers, catalogue)
     new = replace(owned, period=owned.period + 1)
     is_anew = is_first or owned.state is OwnedState.UNPAID
-    if is_anew:
+    is_of_another_length = bool(owned.length) and owned.length != product.length
+    if is_anew or is_of_another_length:
         new = replace(new, anchor_ms=due_ms, first_period=new.period, state=OwnedState.ACTIVE, unpaid_since_ms=0)
-    new = replace(new, next_ms=product.end_of(new.index, new.anchor_ms, zone))
+    new = replace(new, next_ms=product.end_of(new.index, new.anchor_ms, zone), length=product.length)
     carried = {} if is_anew else {each.name: _carry(book, owned, each) for each in catalogue.allowances(product)}
     book.expire(due_ms)
     made = _bring(book, new, product, catalogue, zone, carried)

@@ -183,7 +183,8 @@ KNOWN = {
     Account: "account_id currency status buckets last_seq open_sessions created_ms name due_ms limits owned stages_ms",
     Subscriber: "account_id subscriber_id identities offer status created_ms time_zone segment day_use period_use life",
     Bucket: "bucket_id unit remaining reserved priority valid_from_ms valid_until_ms rating_groups name terms",
-    Owned: "owned_id product subscriber_id bought_ms anchor_ms period next_ms state unpaid_since_ms first_period",
+    Owned: "owned_id product subscriber_id bought_ms anchor_ms period next_ms state unpaid_since_ms first_period"
+    " length",
     Quota: "rating_group service_identifiers unit granted reservations priced_units charged_micros used_units final"
     " assumed_units memory dry pool",
     Session: "session_id account_id subscriber_id opened_ms last_ms expires_ms origin_host origin_realm"

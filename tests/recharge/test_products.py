@@ -293,6 +293,28 @@ def test_a_bucket_that_is_promised_at_the_renewal_is_left_to_its_session():
     assert "monthly-1/internet/0" not in {each.bucket_id for each in line.account.buckets}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "end"),
+    [("1 month", "1 week", "2028-01-07T12:00"), ("1 week", "1 month", "2028-01-12T12:00")],
+)
+def test_a_product_that_is_sold_for_another_time_is_paid_once_and_lasts_that_time(before, after, end):
+    def sold(length):
+        text = CATALOGUE_TEXT + PRODUCTS.replace('renews = "1 month"\nretry', f'renews = "{length}"\nretry')
+        return parse_catalogue('time_zone = "UTC"\n' + text, "test.toml")
+
+    wallet = Wallet(money(200 * EURO))
+    wallet.catalogue = sold(before)
+    wallet.buy("monthly")
+    wallet.until("2027-12-05T12:00")
+    money_before, due_ms = wallet.left()["money"], wallet.owned.next_ms
+    wallet.catalogue = sold(after)
+    assert wallet.until_ms(due_ms) == ["product_renewed"]
+    assert wallet.left()["money"] == money_before - 2 * EURO
+    assert wallet.owned.next_ms == at(end)
+    assert wallet.until("2028-01-13T00:00") == ["product_renewed"]
+    wallet.assert_right()
+
+
 # unpaid -------------------------------------------------------------------------------------------
 
 
