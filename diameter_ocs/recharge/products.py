@@ -70,10 +70,15 @@ def buy(
 
 
 def cancel(command: CancelProduct, account: Account, at_ms: int) -> Decision:
-    """End a product with its period, or at once. NOT_FOUND when the account does not have it."""
+    """End a product with its period, or at once.
+
+    NOT_FOUND when the account does not have it, CONFLICT when it ends with its period already.
+    """
     old = next((each for each in account.owned if each.owned_id == command.owned_id), None)
     if old is None:
         return refuse(Verdict.NOT_FOUND, f"account {account.account_id} has no product {command.owned_id}")
+    if not command.at_once and old.state is OwnedState.CANCELLED:
+        return refuse(Verdict.CONFLICT, f"product {command.owned_id} is cancelled already")
     book = Book(account)
     book.expire(at_ms)
     if not command.at_once and old.state is OwnedState.ACTIVE:

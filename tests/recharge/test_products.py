@@ -383,6 +383,17 @@ def test_a_cancelled_product_runs_until_what_is_paid_is_over():
     assert wallet.left() == {"money": 3 * EURO}
 
 
+def test_a_product_that_is_cancelled_again_keeps_what_is_paid():
+    wallet = Wallet(money(5 * EURO))
+    wallet.buy("monthly")
+    cancelled(wallet, "monthly-2")
+    before = wallet.account
+    assert cancelled(wallet, "monthly-2") is Verdict.CONFLICT
+    assert wallet.account == before
+    assert cancelled(wallet, "monthly-2", at_once=True) is Verdict.SUCCESS
+    assert wallet.left() == {"money": 3 * EURO}
+
+
 def test_a_product_cancelled_at_once_takes_its_buckets_along():
     wallet = Wallet(money(5 * EURO))
     wallet.buy("monthly")
