@@ -59,8 +59,10 @@ def add_subscriber(
 
 
 def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Session] = ()) -> Decision:
-    """More to spend. CONFLICT when a bucket of that id holds another unit, or would hold more than any amount can be.
+    """More to spend.
 
+    CONFLICT when a bucket of that id holds another unit, would hold more than any amount can be, or has ended and
+    waits for a session: what came into it would be written off with it.
     Gateways are asked to come back for those of its open sessions that had run dry.
     """
     book = Book(account)
@@ -70,6 +72,8 @@ def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Ses
         return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} holds {book.bucket(bucket.bucket_id).unit.value}")
     if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).remaining > LARGEST_MICROS - bucket.remaining:
         return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} would hold more than any amount can be")
+    if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).is_expired(at_ms):
+        return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} has ended, and a session still holds some of it")
     book.add(bucket)
     if bucket.unit is UnitType.MONEY:
         retry_unpaid(book, at_ms)

@@ -51,3 +51,15 @@ def test_no_bucket_grows_beyond_what_can_be_stored():
     debt = Withdraw("acc-1", "money", LARGEST_MICROS, below_zero=True)
     owing = withdraw(debt, OPENED.account, AT_MS).account
     assert withdraw(debt, owing, AT_MS).outcome.verdict is Verdict.CONFLICT
+
+
+def test_nothing_is_added_to_a_bucket_that_has_ended_while_a_session_holds_it():
+    held = Bucket("data", UnitType.OCTETS, 5, 5, valid_until_ms=AT_MS)
+    account = Account("acc-1", buckets=(held,))
+    more = Credit("acc-1", Bucket("data", UnitType.OCTETS, 7, valid_until_ms=AT_MS + 1000))
+    refused = credit(more, account, AT_MS)
+    assert (refused.outcome.verdict, refused.account) == (Verdict.CONFLICT, None)
+    assert "has ended" in refused.outcome.detail
+    taken = credit(more, account, AT_MS - 1)
+    assert taken.account is not None
+    assert taken.account.buckets[0].remaining == 12
