@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from diameter_ocs.api.problems import nearest
 from diameter_ocs.rating.local_time import time_zone
 from diameter_ocs.rating.periods import parse_period
+from diameter_ocs.rating.service_names import mistake_in_service
 from diameter_ocs.values.identity import Identity, IdentityKind, identity
 from diameter_ocs.values.money import MICROS_PER_UNIT, parse_money
 
@@ -41,6 +42,13 @@ def _positive_money(text: str) -> str:
 
 def _period(text: str) -> str:
     return str(parse_period(text)) if text else ""
+
+
+def _service(text: str) -> str:
+    wrong = mistake_in_service(text)
+    if wrong:
+        raise ValueError(wrong)
+    return text
 
 
 def _zone(text: str) -> str:
@@ -90,7 +98,7 @@ class NewBucket(Body):
     """Days until it ends; for good when left out."""
     rating_groups: RatingGroups = []
     """Only these may draw on it; all when empty."""
-    services: Annotated[list[Word], Field(max_length=20)] = []
+    services: Annotated[list[Annotated[Word, AfterValidator(_service)]], Field(max_length=20)] = []
     """Only these, as data, sms, voice or voice/originating; all when empty."""
     owners: Annotated[list[RecordId], Field(max_length=100)] = []
     """Only these subscribers of the account; all when empty."""
@@ -239,7 +247,8 @@ class AdjustmentBody(Body):
     money: Money | None = None
     units: Units | None = None
     """Units of the bucket that bucket_id names."""
-    bucket_id: RecordId = "money"
+    bucket_id: Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)] = "money"
+    """Any that the account has, also one that a product has brought."""
     code: Literal["correction", "goodwill", "refund", "chargeback", "fee", "transfer"]
     """Why, for reports."""
     below_zero: bool = False

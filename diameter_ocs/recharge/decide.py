@@ -13,6 +13,7 @@ from diameter_ocs.ledger.account import Account, Bucket, Status, Subscriber
 from diameter_ocs.ledger.book import Book, spend_key
 from diameter_ocs.ledger.journal import Entry
 from diameter_ocs.recharge.commands import (
+    MONEY_BUCKET,
     AddSubscriber,
     ChangeOffer,
     Credit,
@@ -33,9 +34,11 @@ Subscribers = Mapping[str, Subscriber]
 
 
 def open_account(command: OpenAccount, existing: Account | None, taken: Collection[Identity], at_ms: int) -> Decision:
-    """A new account. CONFLICT when its id or an identity is in use."""
+    """A new account. CONFLICT when its id or an identity is in use, or units are to be where its money goes."""
     if existing is not None:
         return refuse(Verdict.CONFLICT, f"account {command.account_id} exists")
+    if any(_is_in_the_way_of_money(bucket) for bucket in command.buckets):
+        return refuse(Verdict.CONFLICT, f"bucket {MONEY_BUCKET} is for money")
     conflict = _conflict(command.subscribers, (), taken)
     if conflict:
         return refuse(Verdict.CONFLICT, conflict)
@@ -61,8 +64,8 @@ def add_subscriber(
 def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Session] = ()) -> Decision:
     """More to spend.
 
-    CONFLICT when a bucket of that id holds another unit, would hold more than any amount can be, or has ended and
-    waits for a session: what came into it would be written off with it.
+    CONFLICT when a bucket of that id holds another unit or is where money goes, would hold more than any amount can
+    be, or has ended and waits for a session: what came into it would be written off with it.
     Gateways are asked to come back for those of its open sessions that had run dry.
     """
     book = Book(account)
@@ -70,6 +73,8 @@ def credit(command: Credit, account: Account, at_ms: int, sessions: Iterable[Ses
     bucket: Bucket = command.bucket
     if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).unit is not bucket.unit:
         return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} holds {book.bucket(bucket.bucket_id).unit.value}")
+    if not book.has(bucket.bucket_id) and _is_in_the_way_of_money(bucket):
+        return refuse(Verdict.CONFLICT, f"bucket {MONEY_BUCKET} is for money")
     if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).remaining > LARGEST_MICROS - bucket.remaining:
         return refuse(Verdict.CONFLICT, f"bucket {bucket.bucket_id} would hold more than any amount can be")
     if book.has(bucket.bucket_id) and book.bucket(bucket.bucket_id).is_expired(at_ms):
@@ -194,6 +199,11 @@ def ask_gateway(command: AskGateway, account: Account, session: Session | None, 
     )
     data = {"account_id": account.account_id, "request_id": asked.request_id}
     return Decision(Outcome(data=data), after, entry=entry, requests=(asked,))
+
+
+def _is_in_the_way_of_money(bucket: Bucket) -> bool:
+    """Units under this id would keep the account from ever being topped up."""
+    return bucket.bucket_id == MONEY_BUCKET and bucket.unit is not UnitType.MONEY
 
 
 def _status_kind(what: str, status: Status) -> str:

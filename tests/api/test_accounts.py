@@ -231,3 +231,26 @@ async def test_a_part_is_given_to_another_subscriber(acme):
     assert fields_of(await acme.post(path, {"money": "1.00"})) == {"body.money": "the bucket holds octets"}
     ghost = {"units": 1, "subscriber_id": "anna"}
     assert problem_of(await acme.post("/accounts/acme/buckets/ghost/moves", ghost)) == (404, "not-found")
+
+
+async def test_what_a_product_brought_or_a_member_was_given_is_corrected_too(acme):
+    assert (
+        await acme.post("/accounts/acme/buckets/data-1/moves", {"units": 50, "subscriber_id": "anna"})
+    ).status_code == 201
+    taken = {"direction": "out", "units": 20, "code": "correction", "bucket_id": "data-1>anna"}
+    done = await acme.post("/accounts/acme/adjustments", taken)
+    assert done.status_code == 201, done.text
+    assert done.json()["bucket"]["remaining"] == 30
+
+
+async def test_units_are_not_put_where_the_money_goes(acme):
+    bucket = {"bucket_id": "money", "amount": 5}
+    assert problem_of(
+        await acme.post("/accounts", line("new", msisdn="49151000009") | {"balance": None, "buckets": [bucket]})
+    ) == (409, "conflict")
+    assert (await acme.get("/accounts/new")).status_code == 404
+
+
+async def test_a_service_that_there_is_not_is_refused(acme):
+    wrong = await acme.post("/accounts/acme/topups", {"bucket": {"amount": 5, "services": ["dta"]}})
+    assert list(fields_of(wrong)) == ["body.bucket.services.0"]
