@@ -29,7 +29,8 @@ def move(
 ) -> Decision:
     """Take an amount from a bucket into one that pays for the same until the same time, but for somebody else.
 
-    NOT_FOUND: no such bucket or subscriber. CONFLICT: it may draw on the bucket alone already.
+    NOT_FOUND: no such bucket or subscriber. CONFLICT: it may draw on the bucket alone already, or one of both buckets
+    has ended and waits for a session, with which what is in it will be written off.
     CREDIT_LIMIT_REACHED: not so much is left that is promised to nobody; a credit limit is not given away.
     """
     book = Book(account)
@@ -44,6 +45,9 @@ def move(
     if terms.owners == owners:
         whose = command.subscriber_id or "everyone"
         return refuse(Verdict.CONFLICT, f"bucket {source.bucket_id} is for {whose} already")
+    for bucket_id in (source.bucket_id, target_id(source.bucket_id, command.subscriber_id)):
+        if book.has(bucket_id) and book.bucket(bucket_id).is_expired(at_ms):
+            return refuse(Verdict.CONFLICT, f"bucket {bucket_id} has ended, and a session still holds some of it")
     if command.amount > source.available:
         return refuse(Verdict.CREDIT_LIMIT_REACHED, f"bucket {source.bucket_id} has less that is promised to nobody")
     bound = replace(terms, owners=owners, is_blocking=False, overdraft=0)

@@ -67,6 +67,18 @@ def test_what_is_promised_borrowed_or_over_is_not_given():
     assert over.give("data", MB, "tom", AT_MS + 1000).outcome.verdict is Verdict.NOT_FOUND
 
 
+def test_nothing_is_given_from_or_into_a_bucket_that_has_ended_while_a_session_holds_it():
+    ended = {"reserved": MB, "valid_until_ms": AT_MS}
+    source, old_gift = replace(DATA, **ended), replace(DATA, bucket_id="data>tom", **ended)
+    for buckets in ((source,), (old_gift, DATA)):
+        family = Family()
+        family.account = replace(family.account, buckets=buckets)
+        refused = family.give("data", MB, "tom")
+        assert refused.outcome.verdict is Verdict.CONFLICT
+        assert "has ended" in refused.outcome.detail
+        assert family.account.buckets == buckets
+
+
 def test_gifts_to_nobody_and_of_nothing_are_refused():
     family = Family(DATA, money(5))
     assert family.give("data", MB, "eve").outcome.verdict is Verdict.NOT_FOUND
