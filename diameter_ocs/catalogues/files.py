@@ -11,14 +11,19 @@ from diameter_ocs.rating.catalogue_file import parse_catalogue
 from diameter_ocs.rating.versions import CatalogueSource
 
 
-def read_catalogue(file: Path) -> tuple[CatalogueSource, Catalogue]:
-    """What is written in a file and those that it names, and what it means. Raises ConfigurationError."""
+def read_text(file: Path) -> str:
+    """The text of a file that an operator writes. Raises ConfigurationError that says why it cannot be read."""
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise ConfigurationError([f"{file}: is not UTF-8 text — save it as UTF-8"]) from None
+
+
+def read_catalogue(file: Path) -> tuple[CatalogueSource, Catalogue]:
+    """What is written in a file and those that it names, and what it means. Raises ConfigurationError."""
+    text = read_text(file)
     files: dict[str, str] = {}
 
     def read(name: str) -> str:

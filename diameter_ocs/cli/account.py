@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from diameter_ocs.config import Config
     from diameter_ocs.ledger.account import Bucket
     from diameter_ocs.ledger.journal import Entry
+    from diameter_ocs.recharge.commands import OnAccount, OpenAccount
     from diameter_ocs.storage.past import PastBalance
     from diameter_ocs.storage.protocol import VersionedAccount
 
@@ -69,8 +70,7 @@ def create(
         else (new_subscriber(names, offer, catalogue, at_ms, time_zone=time_zone, segment=segment),),
         reason=reason,
     )
-    node.succeeded(node.run(node.execute(loaded, command)))
-    print_account(node.run(load(loaded, command.account_id)), as_json)
+    execute_and_print(loaded, command, as_json)
 
 
 @app.command()
@@ -244,8 +244,13 @@ def _set_status(
 
     loaded = node.settings(context, config)
     command = SetAccountStatus(account, Status(status), reason)
-    node.succeeded(node.run(node.execute(loaded, command)))
-    print_account(node.run(load(loaded, account)), as_json)
+    execute_and_print(loaded, command, as_json)
+
+
+def execute_and_print(config: "Config", command: "OpenAccount | OnAccount", as_json: bool) -> None:
+    """Do what a command says and show the account after it. Raises Failure when it was refused."""
+    node.succeeded(node.run(node.execute(config, command)))
+    print_account(node.run(load(config, command.account_id)), as_json)
 
 
 async def load(config: "Config", account_id: str) -> "VersionedAccount":

@@ -73,7 +73,7 @@ def add(
 
     Example: ocs bucket add acme minutes "100 min" --unit seconds --service voice --valid-days 30
     """
-    from diameter_ocs.cli.account import load, print_account
+    from diameter_ocs.cli.account import execute_and_print, load
     from diameter_ocs.ledger.account import Bucket
     from diameter_ocs.recharge.commands import Credit
     from diameter_ocs.server.clock import Clock
@@ -100,8 +100,7 @@ def add(
         name=name,
         terms=terms,
     )
-    node.succeeded(node.run(node.execute(loaded, Credit(account, made, reason))))
-    print_account(node.run(load(loaded, account)), as_json)
+    execute_and_print(loaded, Credit(account, made, reason), as_json)
 
 
 @app.command()
@@ -118,7 +117,7 @@ def overdraft(
 
     Example: ocs bucket overdraft acme 20.00
     """
-    from diameter_ocs.cli.account import load, print_account
+    from diameter_ocs.cli.account import execute_and_print, load
     from diameter_ocs.recharge.commands import MONEY_BUCKET, SetOverdraft
     from diameter_ocs.values.units import UnitType
 
@@ -128,8 +127,7 @@ def overdraft(
     if unit is None:
         raise wrong_option("--bucket", f"account {account} has no bucket {bucket!r}: {', '.join(found) or 'none'}")
     limit = _overdraft(amount, unit)
-    node.succeeded(node.run(node.execute(loaded, SetOverdraft(account, limit, bucket, reason))))
-    print_account(node.run(load(loaded, account)), as_json)
+    execute_and_print(loaded, SetOverdraft(account, limit, bucket, reason), as_json)
 
 
 @app.command()
@@ -156,15 +154,14 @@ def limit(
 
     Example: ocs bucket limit family tom 5.00 --subscriber tom --every "calendar month"
     """
-    from diameter_ocs.cli.account import load, print_account
+    from diameter_ocs.cli.account import execute_and_print
     from diameter_ocs.recharge.commands import SetLimit
 
     of_unit = _unit("--unit", unit)
     maximum = None if amount == "none" else options.quantity("AMOUNT", amount, of_unit, least=0)
     loaded = node.settings(context, config)
     command = SetLimit(account, options.record_id("NAME", name), maximum, of_unit, subscriber, _period(every), reason)
-    node.succeeded(node.run(node.execute(loaded, command)))
-    print_account(node.run(load(loaded, account)), as_json)
+    execute_and_print(loaded, command, as_json)
 
 
 @app.command()
@@ -182,7 +179,7 @@ def move(
 
     Example: ocs bucket move family data "1 GB" --to tom
     """
-    from diameter_ocs.cli.account import load, print_account
+    from diameter_ocs.cli.account import execute_and_print, load
     from diameter_ocs.recharge.commands import MoveUnits
 
     loaded = node.settings(context, config)
@@ -190,8 +187,7 @@ def move(
     if bucket not in found:
         raise wrong_option("BUCKET", f"account {account} has no bucket {bucket!r}: {', '.join(found) or 'none'}")
     command = MoveUnits(account, bucket, options.quantity("AMOUNT", amount, found[bucket]), to, reason)
-    node.succeeded(node.run(node.execute(loaded, command)))
-    print_account(node.run(load(loaded, account)), as_json)
+    execute_and_print(loaded, command, as_json)
 
 
 def _unit(option: str, text: str) -> "UnitType":

@@ -55,12 +55,11 @@ def buy(
 
     Example: ocs product buy acme data-10gb
     """
-    from diameter_ocs.cli.account import load, print_account
+    from diameter_ocs.cli.account import execute_and_print
     from diameter_ocs.recharge.commands import Buy
 
     loaded = node.settings(context, config)
-    node.succeeded(node.run(node.execute(loaded, Buy(account, product, subscriber, reason))))
-    print_account(node.run(load(loaded, account)), as_json)
+    execute_and_print(loaded, Buy(account, product, subscriber, reason), as_json)
 
 
 @app.command()
@@ -77,12 +76,11 @@ def cancel(
 
     Example: ocs product cancel acme data-10gb-17
     """
-    from diameter_ocs.cli.account import load, print_account
+    from diameter_ocs.cli.account import execute_and_print
     from diameter_ocs.recharge.commands import CancelProduct
 
     loaded = node.settings(context, config)
-    node.succeeded(node.run(node.execute(loaded, CancelProduct(account, owned, at_once, reason))))
-    print_account(node.run(load(loaded, account)), as_json)
+    execute_and_print(loaded, CancelProduct(account, owned, at_once, reason), as_json)
 
 
 def _lasting(product: "Product") -> str:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
+from diameter_ocs.catalogues.files import read_text
 from diameter_ocs.charging.gateway_file import ProfileMistakes, changed, parse_profile
 from diameter_ocs.charging.gateway_profile import GENERIC, GatewayProfile
 from diameter_ocs.config.model import Config, PeerRule
@@ -25,13 +26,7 @@ def profile_files(config: Config) -> dict[str, Path]:
 
 def load_profile(name: str, file: Path) -> GatewayProfile:
     """The profile in a file. Raises ConfigurationError with everything wrong in it."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError([f"{file}: is not UTF-8 text — save it as UTF-8"]) from None
-    return parse_profile(text, name, str(file))
+    return parse_profile(read_text(file), name, str(file))
 
 
 def profiles_of(config: Config) -> dict[str, GatewayProfile]:

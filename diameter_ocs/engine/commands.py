@@ -28,6 +28,7 @@ from diameter_ocs.recharge.commands import (
     Credit,
     ExtendSubscriber,
     MoveUnits,
+    OnAccount,
     OpenAccount,
     SetAccountStatus,
     SetLimit,
@@ -41,20 +42,6 @@ from diameter_ocs.values.identity import Identity
 from diameter_ocs.values.units import UnitType
 from diameter_ocs.values.verdict import Verdict
 
-OnAccount = (
-    AddSubscriber
-    | Credit
-    | Withdraw
-    | Buy
-    | CancelProduct
-    | SetOverdraft
-    | SetLimit
-    | ExtendSubscriber
-    | MoveUnits
-    | SetAccountStatus
-    | SetSubscriberStatus
-    | ChangeOffer
-)
 Administrative = OpenAccount | OnAccount | AdvanceAccount
 OnSession = ExpireSession | AbortSession | AskGateway
 Command = SessionRequest | EventRequest | OnSession | Administrative | Once

@@ -158,3 +158,20 @@ class AdvanceAccount(Struct, frozen=True, gc=False):
     """
 
     account_id: str
+
+
+OnAccount = (
+    AddSubscriber
+    | Credit
+    | Withdraw
+    | Buy
+    | CancelProduct
+    | SetOverdraft
+    | SetLimit
+    | ExtendSubscriber
+    | MoveUnits
+    | SetAccountStatus
+    | SetSubscriberStatus
+    | ChangeOffer
+)
+"""What people and programs ask of an account that is there."""

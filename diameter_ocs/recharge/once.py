@@ -14,39 +14,10 @@ from msgspec.structs import replace
 from diameter_ocs.charging.commands import AskGateway
 from diameter_ocs.charging.decision import Decision, Kept, decode_outcome, encode_outcome, refuse
 from diameter_ocs.ledger.account import Account, Subscriber
-from diameter_ocs.recharge.commands import (
-    AddSubscriber,
-    Buy,
-    CancelProduct,
-    ChangeOffer,
-    Credit,
-    ExtendSubscriber,
-    MoveUnits,
-    OpenAccount,
-    SetAccountStatus,
-    SetLimit,
-    SetOverdraft,
-    SetSubscriberStatus,
-    Withdraw,
-)
+from diameter_ocs.recharge.commands import OnAccount, OpenAccount
 from diameter_ocs.values.verdict import Verdict
 
-Repeatable = (
-    OpenAccount
-    | AddSubscriber
-    | Credit
-    | Withdraw
-    | Buy
-    | CancelProduct
-    | SetOverdraft
-    | SetLimit
-    | SetAccountStatus
-    | SetSubscriberStatus
-    | ChangeOffer
-    | ExtendSubscriber
-    | MoveUnits
-    | AskGateway
-)
+Repeatable = OpenAccount | OnAccount | AskGateway
 
 
 class Once(Struct, frozen=True, gc=False):
